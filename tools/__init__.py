@@ -1,0 +1,1 @@
+"""What an agent may do: the ToolRegistry and the tools Wavecrew ships."""

@@ -1,0 +1,93 @@
+"""What belongs to a repository rather than to a plan: `wavecrew.toml`, as data.
+
+The file is optional; every field has the default a fresh Python repository
+wants. Reading the file, with line numbers in its errors, is `load.py`'s work.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from wavecrew.plan.model import Record
+
+Stage = Literal["gate", "integration", "sync"]
+
+
+class Check(Record):
+    """A command of the repository whose result becomes a verdict."""
+
+    name: str
+    run: str
+    """A shell command; it runs in the sandbox at the root of a clean checkout."""
+    kind: Literal["pytest", "command"] = "command"
+    """`pytest` counts tests: none collected is `no_tests`, and failures are told one by one."""
+    stages: tuple[Stage, ...] = ("gate", "integration", "sync")
+    """gate: a submitted branch. integration: a tree about to land. sync: a sync point."""
+    timeout_s: float = Field(default=600, gt=0)
+    held_out: str = ""
+    """Folder of tests the agents never see, relative to wavecrew.toml; mounted read-only at
+    /held-out for this check alone."""
+
+
+class ModelSettings(Record):
+    name: str = ""
+    base_url: str = ""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; keys never stand in files."""
+    timeout_s: float = Field(default=120, gt=0)
+    retries: int = Field(default=6, ge=0)
+    temperature: float | None = None
+    context_window: int = Field(default=128_000, gt=1000)
+    requests_per_minute: float = Field(default=0, ge=0)
+    """Shared by all agents of a run; 0: no limit of ours."""
+
+
+class Limits(Record):
+    agents: int = Field(default=10, ge=1, le=1000)
+    """Agents at work at once, over all roles."""
+    attempt_minutes: float = Field(default=60, gt=0)
+    command_s: float = Field(default=300, gt=0)
+    memory_mb: int = Field(default=4096, ge=64)
+    processes: int = Field(default=256, ge=8)
+    output_kb: int = Field(default=8, ge=1)
+    """What a tool shows of an output at once; the rest stays readable by range."""
+
+
+class Budget(Record):
+    """Zero means unlimited."""
+
+    tokens: int = Field(default=0, ge=0)
+    model_calls: int = Field(default=0, ge=0)
+    wall_minutes: float = Field(default=0, ge=0)
+
+
+class SandboxSettings(Record):
+    mode: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
+    """`none` also needs --allow-unsandboxed on the command line."""
+    read: tuple[str, ...] = ()
+    """Extra host folders, mounted read-only at the same path (a toolchain outside /usr)."""
+    path: tuple[str, ...] = ()
+    """Folders put first in PATH inside the sandbox; each is also readable."""
+    env: dict[str, str] = {}
+
+
+class WorkspaceSettings(Record):
+    setup: tuple[str, ...] = ()
+    """Commands run in the sandbox in every fresh checkout, before anything else."""
+
+
+class Settings(Record):
+    checks: tuple[Check, ...] = (
+        Check(name="unit", run="python -m pytest -q", kind="pytest"),
+    )
+    model: ModelSettings = ModelSettings()
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+    sandbox: SandboxSettings = SandboxSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+
+    def at(self, stage: Stage) -> tuple[Check, ...]:
+        """The checks of a stage, in the order of the file."""
+        return tuple(check for check in self.checks if stage in check.stages)

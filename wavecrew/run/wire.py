@@ -1,0 +1,262 @@
+"""What the engine and an agent process say to each other.
+
+The engine writes an `Assignment` to a file and starts an agent process with
+it. The agent asks for what only the engine may do (gate a tree, reserve
+budget, read the board, run an integration) by one JSON object a line over a
+Unix socket and gets one line back. Names here are the whole contract between
+`wavecrew` and `crews`; neither imports the other's insides.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from wavecrew.gates.model import GateReport
+from wavecrew.plan.model import Record, Role, Task
+from wavecrew.plan.settings import Check, Limits, ModelSettings, SandboxSettings
+
+
+class DependencyResult(Record):
+    """What a merged task left for the ones that build on it."""
+
+    id: str
+    title: str
+    summary: str
+    commit: str
+    changed: tuple[str, ...] = ()
+
+
+class Rework(Record):
+    """Why a task is tried again, and everything that helps to mend it."""
+
+    kind: Literal["gate", "conflict", "red_integration", "sync", "review", "ended"]
+    reason: str
+    by: str = "engine"
+    log: str = ""
+    """Evidence: the failing part of a log, or the conflicting hunks."""
+    theirs: str = ""
+    """What the other side of a conflict wanted: its task's title and summary."""
+
+
+class WorkspacePlace(Record):
+    """Where an attempt's private tree lies on this host; `Workspace.open` takes it."""
+
+    root: Path
+    """Folder that holds `tree/`, `git/` and `snap/`."""
+    objects: tuple[Path, ...]
+    """Object stores mounted read-only."""
+    base: str
+    """Commit the tree was cut from."""
+
+
+class Assignment(Record):
+    """Everything an agent process needs; written as JSON before it starts."""
+
+    run: str
+    kind: Literal["task", "sync", "triage"]
+    task: Task | None = None
+    """The task to do; for the manager crew, the task whose landing went red (triage)."""
+    attempt: int = Field(ge=1)
+    role: Role
+    roles: tuple[Role, ...] = ()
+    """For the manager crew: all its roles."""
+    model: ModelSettings
+    limits: Limits
+    sandbox: SandboxSettings
+    allow_unsandboxed: bool = False
+    checks: tuple[Check, ...] = ()
+    """The repository's checks of stage `gate`, for `run_checks`."""
+    scope: tuple[tuple[str, ...], ...] = ()
+    """may_write of role and task: a path must match one glob of each group."""
+    dependencies: tuple[DependencyResult, ...] = ()
+    rework: Rework | None = None
+    workspace: WorkspacePlace
+    journal: Path
+    """The attempt journal, append-only JSON lines."""
+    home: Path
+    """A private empty folder for whatever CrewAI insists on writing."""
+    socket: Path
+    deadline_s: float
+    """Seconds the attempt may take in all."""
+    brief: str = ""
+    """For the manager crew: what happened, the evidence, the branches concerned."""
+
+
+class Submit(Record):
+    """The agent says it is done. Reply: `Gated`."""
+
+    ask: Literal["submit"] = "submit"
+    tree: str
+    pack: Path
+    """Pack of the objects the base does not have, as the sandboxed git wrote it."""
+    summary: str
+    submission: int
+
+
+class Gated(Record):
+    report: GateReport
+    accepted: bool
+    attempts_left: int
+
+
+class Reserve(Record):
+    """Before a model call. Reply: `Granted`."""
+
+    ask: Literal["reserve"] = "reserve"
+    tokens: int
+    """Upper estimate of prompt and answer."""
+
+
+class Granted(Record):
+    granted: bool
+    reason: str = ""
+    wait_s: float = 0.0
+    """Rate limit: sleep this long before the call."""
+
+
+class Settle(Record):
+    """After a model call: what it took. Reply: `Noted`."""
+
+    ask: Literal["settle"] = "settle"
+    reserved: int
+    tokens: int
+
+
+class Step(Record):
+    """Progress, one per model call and tool call. Reply: `Noted`."""
+
+    ask: Literal["step"] = "step"
+    step: int
+    what: str
+    brief: str
+    tokens: int = 0
+
+
+class Noted(Record):
+    pass
+
+
+class BoardRead(Record):
+    """Reply: `BoardText`."""
+
+    ask: Literal["board"] = "board"
+
+
+class BoardText(Record):
+    text: str
+
+
+class BoardNote(Record):
+    """A line for the scratchpad. Reply: `Noted`."""
+
+    ask: Literal["note"] = "note"
+    note: int
+    text: str
+
+
+class ContractRead(Record):
+    """What a merged task provides. Reply: `BoardText`; an unknown or unmerged task is told so."""
+
+    ask: Literal["contract"] = "contract"
+    task: str
+
+
+class Integrate(Record):
+    """Manager crew: run the integration checks again at the tree in question. Reply: `Gated`."""
+
+    ask: Literal["integrate"] = "integrate"
+
+
+class BranchDiff(Record):
+    """Manager crew: what a task's branch changes. Reply: `BoardText`."""
+
+    ask: Literal["branch_diff"] = "branch_diff"
+    task: str
+
+
+class CrewReport(Record):
+    """Manager crew: its report. `send_back` names the task that must mend what is red;
+    `raise_to_human` asks for a person. The engine enforces the evidence. Reply: `Noted`."""
+
+    ask: Literal["report"] = "report"
+    summary: str
+    send_back: str = ""
+    reason: str = ""
+    raise_to_human: bool = False
+
+
+class Refused(Record):
+    """The engine's answer to a request it will not serve; the agent reads `why`."""
+
+    why: str
+
+
+Request = (
+    Submit
+    | Reserve
+    | Settle
+    | Step
+    | BoardRead
+    | BoardNote
+    | ContractRead
+    | Integrate
+    | BranchDiff
+    | CrewReport
+)
+Reply = Gated | Granted | Noted | BoardText | Refused
+
+REQUESTS: dict[str, type[Request]] = {
+    "submit": Submit,
+    "reserve": Reserve,
+    "settle": Settle,
+    "step": Step,
+    "board": BoardRead,
+    "note": BoardNote,
+    "contract": ContractRead,
+    "integrate": Integrate,
+    "branch_diff": BranchDiff,
+    "report": CrewReport,
+}
+REPLIES: dict[str, type[Reply]] = {
+    cls.__name__: cls for cls in (Gated, Granted, Noted, BoardText, Refused)
+}
+
+
+class EngineLine:
+    """The agent's end of the line: one request at a time, blocking."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
+        self._socket.connect(str(path))
+        self._file = self._socket.makefile("rwb")
+
+    def ask(self, request: Request) -> Reply:
+        """Send one request and wait for its reply. ConnectionError when the engine is gone."""
+        self._file.write(request.model_dump_json().encode() + b"\n")
+        self._file.flush()
+        line = self._file.readline()
+        if not line:
+            raise ConnectionError("the engine closed the line")
+        reply: dict[str, Any] = json.loads(line)
+        return REPLIES[reply.pop("reply")].model_validate(reply)
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """One line, tagged with the reply's name."""
+    return json.dumps({"reply": type(reply).__name__} | reply.model_dump(mode="json")).encode() + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """ValueError (pydantic's) or KeyError when it is none of `REQUESTS`."""
+    data = json.loads(line)
+    return REQUESTS[data["ask"]].model_validate(data)
