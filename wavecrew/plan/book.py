@@ -15,6 +15,9 @@ V = TypeVar("V")
 Where = tuple[str, ...]
 """("task", "1.1", "title"), ("role", name, key), ("sync", id, key), ("settings", table, key)."""
 
+MANY = 100
+"""After so many problems the nearest name is no longer looked for: it takes a while each time."""
+
 
 class Book:
     """What was found so far: problems in order, and the place of every value."""
@@ -64,6 +67,7 @@ class Book:
     def unknown(self, kind: str, name: str, known: Collection[str], *where: str) -> None:
         """`name`, written at `where`, names no `kind`."""
         message = f"{kind} {name!r} is not known"
-        near = nearest(name, [one for one in known if one != where[1]])
+        few = len(self.problems) < MANY
+        near = nearest(name, [one for one in known if one != where[1]]) if few else ""
         place = next(p for n in (4, 3, 2) if (p := self.places.get(where[:n])))
         self.problems.append(Problem(f"unknown_{kind}", message, place, near, (where[1], name)))

@@ -14,7 +14,7 @@ def cross_check(
 ) -> None:
     """Note every unknown role, task, wave and check; None leaves that kind unchecked."""
     checks = None if settings is None else [check.name for check in settings.checks]
-    tasks, waves = book.names["task"], book.names["wave"]
+    tasks, waves = dict.fromkeys(book.names["task"]), dict.fromkeys(book.names["wave"])
     for task in plan.tasks:
         one = ("task", str(task.id))
         _known(book, "agent", [task.agent], roles, *one, "agent")
@@ -35,7 +35,6 @@ def _known(
 ) -> None:
     if known is None:
         return
-    known = set(known) if len(names) > 3 else known
     for number, name in enumerate(names):
         if name not in known:
             book.unknown(kind, name, known, *where, str(number))

@@ -16,7 +16,7 @@ from wavecrew.plan.book import Book, Where
 from wavecrew.plan.cross_check import cross_check
 from wavecrew.plan.entries import identifier
 from wavecrew.plan.model import Plan, Role
-from wavecrew.plan.problem import Place, Problem
+from wavecrew.plan.problem import Place, PlanRejected, Problem
 from wavecrew.plan.settings import Settings
 from wavecrew.plan.tasks_file import read_plan
 from wavecrew.plan.toml_positions import read_toml
@@ -61,7 +61,8 @@ def load(
     chosen = book.attempt(lambda: _settings(book, settings)) if settings else Settings()
     plan = book.attempt(lambda: read_plan(book, read_yaml(tasks)))
     if plan is not None:
-        cross_check(book, plan, None if roles is None else book.names["role"], chosen)
+        names = None if roles is None else dict.fromkeys(book.names["role"])
+        cross_check(book, plan, names, chosen)
     if book.problems or plan is None or roles is None or chosen is None:
         raise PlanRejected(book.problems)
     return Loaded(plan, roles, chosen, book.places)
