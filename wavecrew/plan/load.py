@@ -22,6 +22,9 @@ from wavecrew.plan.tasks_file import read_plan
 from wavecrew.plan.toml_positions import read_toml
 from wavecrew.plan.yaml_positions import Document, read_yaml
 
+MCP = "mcp:"
+"""Tools of an MCP server, `mcp:NAME`; what the server offers is known once it runs."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -109,7 +112,9 @@ def _roles(book: Book, document: Document, known_tools: Collection[str] | None) 
 
 def _check_tools(book: Book, role: Role, known: Collection[str] | None) -> None:
     for number, tool in enumerate(role.tools):
-        if known is not None and not any(fnmatchcase(name, tool) for name in known):
+        if known is None or tool.startswith(MCP):
+            continue
+        if not any(fnmatchcase(name, tool) for name in known):
             book.unknown("tool", tool, known, "role", role.name, "tools", str(number))
 
 

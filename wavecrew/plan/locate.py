@@ -33,7 +33,7 @@ def locate(
 ) -> Files:
     """The files to read for a command given in `folder`. UsageError when one is nowhere.
 
-    A plan and its roles are looked for together: both in `folder`, or both shipped, unless named.
+    A file that a flag names is taken as it is; that it exists is the loaders' question.
     """
     return Files(
         agents or _find("agents.yaml", folder, package),

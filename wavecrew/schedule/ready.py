@@ -70,7 +70,7 @@ class Schedule:
             )
             for task in plan.tasks
         ]
-        self._entries = {entry.id: entry for entry in entries}
+        self._entries: dict[str, _Entry] = {entry.id: entry for entry in entries}
         self._by_urgency = sorted(entries, key=lambda one: -rest[Node("task", one.id)])
         self._waiters: dict[str, list[_Entry]] = {}
         for entry in entries:
@@ -182,15 +182,15 @@ class Schedule:
         nodes = [Node("task", one) for one in blocked if one in self._entries]
         waiting = {node.id for node in self._graph.downstream(*nodes) if node.kind == "task"}
         if self.barrier == "wave" and nodes:
-            ranks = [self._entries[TaskId(node.id)].rank for node in nodes] + [
-                self._entries[TaskId(one)].rank for one in waiting
+            ranks = [self._entries[node.id].rank for node in nodes] + [
+                self._entries[one].rank for one in waiting
             ]
             first = min((rank for rank in ranks if rank >= 0), default=len(self.plan.waves))
             later = [entry for entry in self._entries.values() if entry.rank > first]
             waiting |= {entry.id for entry in later}
             after = self._graph.downstream(*(Node("task", entry.id) for entry in later))
             waiting |= {node.id for node in after if node.kind == "task"}
-        return tuple(one for one in self._entries if one in waiting and one not in blocked)
+        return tuple(TaskId(one) for one in self._entries if one in waiting and one not in blocked)
 
 
 def ready(
