@@ -165,4 +165,4 @@ def file_name(identifier: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", identifier):
         return identifier
     stem = re.sub(r"[^A-Za-z0-9]+", "-", identifier)[:40].strip("-")
-    return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'replace')).hexdigest()[:10]}"
+    return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

@@ -19,7 +19,7 @@ def answer(request: wire.Request) -> wire.Reply:
 
 
 @pytest.fixture
-def line(tmp_path: Path):  # noqa: ANN201
+def line(tmp_path: Path):
     line = Line(tmp_path / "s", answer)
     yield line
     line.close()

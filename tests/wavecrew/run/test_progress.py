@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,7 +160,7 @@ def specs(draw: st.DrawFn) -> RunSpec:
     waves = sorted({t.wave for t in tasks if t.wave})
     syncs = [
         SyncPoint(id=f"s{w}", title=w, after_waves=(w,), holds_waves=(following,))
-        for w, following in zip(waves, waves[1:], strict=False)
+        for w, following in itertools.pairwise(waves)
         if draw(st.booleans())
     ]
     return spec_of(tasks, syncs, roles, agents=draw(st.integers(1, 6)))
