@@ -19,6 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from wavecrew.errors import PlanError
 
+MAX_DEPTH = 64
+
 
 @dataclass(frozen=True)
 class Value:
@@ -27,6 +29,7 @@ class Value:
     file: Path
     node: Node
     yaml: YAML
+    depth: int = 0
 
     @property
     def where(self) -> str:
@@ -110,7 +113,9 @@ class Value:
         raise self.wrong(f"{self.node.value!r} is no JSON value", "put it in quotes")
 
     def _child(self, node: Node) -> Value:
-        return Value(self.file, node, self.yaml)
+        if self.depth >= MAX_DEPTH:  # an alias can contain itself
+            raise self.wrong(f"nested deeper than {MAX_DEPTH} levels")
+        return Value(self.file, node, self.yaml, self.depth + 1)
 
     def _kind(self) -> str:
         if isinstance(self.node, MappingNode):

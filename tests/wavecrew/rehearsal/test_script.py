@@ -104,6 +104,7 @@ WRONG = [
     (turn("calls: [{tool: t, content: /etc/passwd}]"), 4, "outside the rehearsal folder", ""),
     (turn("calls: [{tool: t, content: link}]"), 4, "outside the rehearsal folder", ""),
     (turn("calls: [{tool: t, args: {content: a}, content: f}]"), 4, "also stands in 'args'", ""),
+    (turn("calls: [{tool: t, args: {x: &a [*a]}}]"), 4, "nested deeper than 64", ""),
     (turn("{say: x, fault: {times: 2}}"), 4, "a fault is one of", ""),
     (turn("{say: x, fault: {status: 429, reset: true}}"), 4, "a fault is one of", ""),
     (turn("{say: x, fault: {status: 600}}"), 4, "600 is no HTTP error status", ""),
