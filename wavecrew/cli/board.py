@@ -1,0 +1,270 @@
+"""The board of a run in a terminal: the plan's own progress dashboard, drawn from its state.
+
+Pure: state, width and time in, something Rich can print out. Who redraws it,
+and when, is the command's business.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.text import Text
+
+from wavecrew.cli.lines import count, elapsed, many
+from wavecrew.cli.sheet import Part, Sheet
+from wavecrew.journal.state import RunState, SyncState, TaskState
+
+if TYPE_CHECKING:
+    from wavecrew.plan.settings import Budget
+
+BAR = 10
+ACTIVE = ("running", "gating", "merging")
+TWO_COLUMNS = 110
+"""From this width on the phases stand in two columns."""
+
+_ROWS = ((8, 6), (3, 3), (3, 3), (0, 2))
+"""Rows of waiting tasks and of messages, the fuller first; from the third on phases are folded."""
+
+
+def render(
+    state: RunState,
+    width: int,
+    now: datetime,
+    *,
+    height: int | None = None,
+    budget: Budget | None = None,
+    ascii_only: bool = False,
+) -> RenderableType:
+    """The board, at most `width` cells wide and, where given, `height` lines high.
+
+    A board that would be too high shows fewer waiting tasks and messages, then
+    one line a phase. `now` is aware of its time zone.
+    """
+    for level, (waiting, messages) in enumerate(_ROWS):
+        sheet = Sheet(width, ascii_only=ascii_only)
+        _head(sheet, state, now)
+        _phases(sheet, state, folded=level >= 2)
+        _counts(sheet, state, budget)
+        _in_progress(sheet, state, now)
+        _blocked(sheet, state)
+        _waiting(sheet, state, waiting)
+        _syncs(sheet, state)
+        _messages(sheet, state, messages)
+        if height is None or len(sheet.items) <= height:
+            break
+    return sheet.group(height)
+
+
+def bar(done: int, total: int) -> str:
+    """`████████░░  80% (4/5 tasks)`; rounded down, so that only all of it looks like all."""
+    filled = BAR * done // total if total else 0
+    percent = 100 * done // total if total else 0
+    cells = "█" * filled + "░" * (BAR - filled)
+    return f"{cells} {percent:3}% ({done}/{total} tasks)"
+
+
+def waits_for(state: RunState, task: TaskState) -> str:
+    """Why a waiting task does not run, for people: `1.1, 1.4 (blocked), sync point s1`."""
+    open_ends = [other for other in task.depends_on if other not in state.merged]
+    parts = [f"{other} (blocked)" if other in state.blocked else other for other in open_ends]
+    parts += [f"sync point {s.id}" for s in _held_by(state, task)]
+    if parts:
+        return ", ".join(parts)
+    again = f"rework: {task.changed_reason}" if task.changed_reason else ""
+    if again:
+        return again
+    busy = any(t.role == task.role and t.status in ACTIVE for t in state.tasks.values())
+    return f"{task.role} to be free" if busy else "an agent"
+
+
+def _held_by(state: RunState, task: TaskState) -> list[SyncState]:
+    return [s for s in state.syncs.values() if s.status != "open" and task.id in s.holds]
+
+
+def _head(sheet: Sheet, state: RunState, now: datetime) -> None:
+    took = elapsed(state.started_at, state.ended_at or now)
+    title = sheet.fit(state.plan or "Wavecrew", sheet.width - len(took) - 1)
+    sheet.add((title, "bold"), " ", took)
+    model = f"{state.model} (rehearsal: the model is a script)" if state.rehearsal else state.model
+    parts = [f"run {state.run}", f"model {model}", f"sandbox {state.sandbox}"]
+    sheet.flow(*parts, state.outcome or "running", gap=" · ")
+
+
+def _phases(sheet: Sheet, state: RunState, *, folded: bool) -> None:
+    phases: dict[str, dict[str, list[TaskState]]] = {}
+    for task in state.tasks.values():
+        phase = task.phase or (f"Wave {task.wave}" if task.wave else "Tasks")
+        phases.setdefault(phase, {}).setdefault(task.group or task.role, []).append(task)
+    columns = 2 if sheet.width >= TWO_COLUMNS and len(phases) > 1 else 1
+    part = Sheet((sheet.width - 3 * (columns - 1)) // columns, ascii_only=sheet.ascii_only)
+    names = [name for groups in phases.values() for name in groups]
+    if folded:
+        names = [f"{phase}:" for phase in phases]
+    label = min(max(map(cell_len, [*names, "Overall"]), default=0) + 1, part.width - 35)
+    blocks = [_phase(part, name, groups, label, folded) for name, groups in phases.items()]
+    sheet.items.append(Text(""))
+    sheet.items += _in_columns(part, blocks, columns)
+
+
+def _phase(
+    part: Sheet, name: str, groups: dict[str, list[TaskState]], label: int, folded: bool
+) -> list[Text]:
+    everything = [task for tasks in groups.values() for task in tasks]
+    if folded:
+        wide = label + 5
+        return [part.line(part.fit(f"{name}:", wide), *_progress(everything))]
+    rows = list(groups.items())
+    if len(groups) > 1:
+        rows.append(("Overall", everything))
+    lines = [part.line((part.fit(name, part.width).rstrip(), "bold"))]
+    for number, (group, tasks) in enumerate(rows, start=1):
+        branch = "├── " if number < len(rows) else "└── "
+        lines.append(part.line(branch, part.fit(f"{group}:", label), " ", *_progress(tasks)))
+    return lines
+
+
+def _progress(tasks: list[TaskState]) -> list[Part]:
+    states = {task.status for task in tasks}
+    style = "red" if "blocked" in states else "green" if states == {"merged"} else ""
+    merged = sum(task.status == "merged" for task in tasks)
+    return [(bar(merged, len(tasks)), style)]
+
+
+def _in_columns(part: Sheet, blocks: list[list[Text]], columns: int) -> list[Text]:
+    """The blocks one below the other; with two columns the first half of them left."""
+    lines = [line for block in blocks for line in block]
+    if columns == 1:
+        return lines
+    left: list[Text] = []
+    for block in blocks:
+        if left and len(left) + len(block) / 2 > len(lines) / 2:
+            break
+        left += block
+    right = lines[len(left) :]
+    rows: list[Text] = []
+    for at in range(max(len(left), len(right))):
+        row = left[at].copy() if at < len(left) else Text(no_wrap=True)
+        row.pad_right(part.width + 3 - row.cell_len)
+        rows.append(row.append_text(right[at]) if at < len(right) else row)
+    return rows
+
+
+def _counts(sheet: Sheet, state: RunState, budget: Budget | None) -> None:
+    total, merged = len(state.tasks), len(state.merged)
+    active = [task for task in state.tasks.values() if task.status in ACTIVE]
+    agents = len({task.role for task in active})
+    sheet.items.append(Text(""))
+    sheet.flow(f"Overall: {bar(merged, total)}", f"Active Agents: {agents}/{len(state.roles)}")
+    sheet.flow(
+        f"Tasks In Progress: {len(active)}",
+        f"Tasks Completed: {merged}",
+        f"Tasks Remaining: {total - merged - len(active)}",
+    )
+    tokens, calls = (budget.tokens, budget.model_calls) if budget else (0, 0)
+    sheet.flow(
+        f"Budget: {_of(state.tokens, tokens)} tokens",
+        f"{_of(state.model_calls, calls)} model calls",
+        f"integration {state.tip[:10]}" if state.tip else "",
+    )
+
+
+def _of(used: int, limit: int) -> str:
+    return f"{count(used)} of {count(limit)}" if limit else count(used)
+
+
+def _in_progress(sheet: Sheet, state: RunState, now: datetime) -> None:
+    active = [task for task in state.tasks.values() if task.status in ACTIVE]
+    if not active:
+        return
+    sheet.heading("In progress")
+    wide = _widths(sheet, state)
+    for task in active:
+        again = f"attempt {task.attempt}, " if task.attempt > 1 else ""
+        used = f", {count(task.tokens)} tokens" if sheet.width >= 100 else ""
+        sheet.add(
+            *_name(sheet, task, wide, "cyan"),
+            sheet.fit(task.role, wide[2]),
+            f" {elapsed(task.started_at, now):>7}  ",
+            again,
+            f"{many(task.steps, 'step')}{used}",
+            (f"  {task.last}", "dim"),
+        )
+
+
+def _blocked(sheet: Sheet, state: RunState) -> None:
+    blocked = [task for task in state.tasks.values() if task.status == "blocked"]
+    if not blocked:
+        return
+    sheet.heading("Blocked, a person decides")
+    wide = _widths(sheet, state)
+    for task in blocked:
+        why = task.changed_reason or ", ".join(task.rules) or task.last
+        sheet.add(*_name(sheet, task, wide, "red"), why)
+
+
+def _waiting(sheet: Sheet, state: RunState, rows: int) -> None:
+    waiting = [task for task in state.tasks.values() if task.status == "waiting"]
+    if not waiting or not rows:
+        return
+    sheet.heading("Waiting for")
+    wide = _widths(sheet, state)
+    for task in waiting[:rows]:
+        sheet.add(*_name(sheet, task, wide, ""), waits_for(state, task))
+    if len(waiting) > rows:
+        sheet.add((f"  … and {many(len(waiting) - rows, 'task')} more", "dim"))
+
+
+def _syncs(sheet: Sheet, state: RunState) -> None:
+    if not state.syncs:
+        return
+    sheet.heading("Sync points")
+    wide = max(cell_len(sync.id) for sync in state.syncs.values())
+    style = {"open": "green", "closed": "red"}
+    for sync in state.syncs.values():
+        merged = sum(task in state.merged for task in sync.after)
+        told = {
+            "open": f"{many(sync.passed, 'test')} passed",
+            "closed": sync.detail or "not green",
+        }.get(sync.status, f"{merged} of {many(len(sync.after), 'task')} merged")
+        sheet.add(
+            "  ",
+            (f"{sync.status:8}", style.get(sync.status, "")),
+            sheet.fit(sync.id, min(wide, sheet.width // 3)),
+            f"  {told}",
+            (f"  {sync.title}", "dim"),
+        )
+
+
+def _messages(sheet: Sheet, state: RunState, rows: int) -> None:
+    notes = [f"{task} notes: {text}" for task, text in state.notes[-2:]]
+    messages = [*state.messages[-rows:], *notes]
+    if not messages:
+        return
+    sheet.heading("Messages")
+    for message in messages:
+        sheet.add("  ", message)
+
+
+def _widths(sheet: Sheet, state: RunState) -> tuple[int, int, int]:
+    """Cells for id, title and role of a task, the same in every list of the board."""
+    tasks = state.tasks.values()
+    widest = [
+        max((cell_len(text) for text in texts), default=0)
+        for texts in ([t.id for t in tasks], [t.title for t in tasks], [t.role for t in tasks])
+    ]
+    share = (max(6, sheet.width // 8), sheet.width // 4, sheet.width // 6)
+    a, b, c = (min(need, most) for need, most in zip(widest, share, strict=True))
+    return a, b, c
+
+
+def _name(sheet: Sheet, task: TaskState, wide: tuple[int, int, int], style: str) -> list[Part]:
+    return [
+        "  ",
+        (sheet.fit(task.id, wide[0]), style),
+        " ",
+        sheet.fit(task.title, wide[1]),
+        "  ",
+    ]
