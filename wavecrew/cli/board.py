@@ -10,15 +10,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import RenderableType
 from rich.text import Text
 
-from wavecrew.cli.lines import count, elapsed, many
-from wavecrew.cli.sheet import Part, Sheet
+from wavecrew.cli.closing import summary
+from wavecrew.cli.lines import count, elapsed, many, plain_line
+from wavecrew.cli.sheet import Part, Screen, Sheet
 from wavecrew.journal.state import RunState, SyncState, TaskState
 
 if TYPE_CHECKING:
     from wavecrew.plan.settings import Budget
+
+__all__ = ["plain_line", "render", "summary"]
 
 BAR = 10
 ACTIVE = ("running", "gating", "merging")
@@ -32,19 +34,18 @@ _ROWS = ((8, 6), (3, 3), (3, 3), (0, 2))
 def render(
     state: RunState,
     width: int,
-    now: datetime,
+    now: datetime | str,
     *,
     height: int | None = None,
     budget: Budget | None = None,
-    ascii_only: bool = False,
-) -> RenderableType:
+) -> Screen:
     """The board, at most `width` cells wide and, where given, `height` lines high.
 
     A board that would be too high shows fewer waiting tasks and messages, then
-    one line a phase. `now` is aware of its time zone.
+    one line a phase. `now` is aware of its time zone, or an ISO 8601 text that is.
     """
     for level, (waiting, messages) in enumerate(_ROWS):
-        sheet = Sheet(width, ascii_only=ascii_only)
+        sheet = Sheet(width)
         _head(sheet, state, now)
         _phases(sheet, state, folded=level >= 2)
         _counts(sheet, state, budget)
@@ -55,7 +56,7 @@ def render(
         _messages(sheet, state, messages)
         if height is None or len(sheet.items) <= height:
             break
-    return sheet.group(height)
+    return sheet.screen(height)
 
 
 def bar(done: int, total: int) -> str:
@@ -84,7 +85,7 @@ def _held_by(state: RunState, task: TaskState) -> list[SyncState]:
     return [s for s in state.syncs.values() if s.status != "open" and task.id in s.holds]
 
 
-def _head(sheet: Sheet, state: RunState, now: datetime) -> None:
+def _head(sheet: Sheet, state: RunState, now: datetime | str) -> None:
     took = elapsed(state.started_at, state.ended_at or now)
     title = sheet.fit(state.plan or "Wavecrew", sheet.width - len(took) - 1)
     sheet.add((title, "bold"), " ", took)
@@ -99,14 +100,14 @@ def _phases(sheet: Sheet, state: RunState, *, folded: bool) -> None:
         phase = task.phase or (f"Wave {task.wave}" if task.wave else "Tasks")
         phases.setdefault(phase, {}).setdefault(task.group or task.role, []).append(task)
     columns = 2 if sheet.width >= TWO_COLUMNS and len(phases) > 1 else 1
-    part = Sheet((sheet.width - 3 * (columns - 1)) // columns, ascii_only=sheet.ascii_only)
+    part = Sheet((sheet.width - 3 * (columns - 1)) // columns)
     names = [name for groups in phases.values() for name in groups]
     if folded:
         names = [f"{phase}:" for phase in phases]
     label = min(max(map(cell_len, [*names, "Overall"]), default=0) + 1, part.width - 35)
     blocks = [_phase(part, name, groups, label, folded) for name, groups in phases.items()]
-    sheet.items.append(Text(""))
-    sheet.items += _in_columns(part, blocks, columns)
+    sheet.gap()
+    sheet.extend(_in_columns(part, blocks, columns))
 
 
 def _phase(
@@ -156,7 +157,7 @@ def _counts(sheet: Sheet, state: RunState, budget: Budget | None) -> None:
     total, merged = len(state.tasks), len(state.merged)
     active = [task for task in state.tasks.values() if task.status in ACTIVE]
     agents = len({task.role for task in active})
-    sheet.items.append(Text(""))
+    sheet.gap()
     sheet.flow(f"Overall: {bar(merged, total)}", f"Active Agents: {agents}/{len(state.roles)}")
     sheet.flow(
         f"Tasks In Progress: {len(active)}",
@@ -175,7 +176,7 @@ def _of(used: int, limit: int) -> str:
     return f"{count(used)} of {count(limit)}" if limit else count(used)
 
 
-def _in_progress(sheet: Sheet, state: RunState, now: datetime) -> None:
+def _in_progress(sheet: Sheet, state: RunState, now: datetime | str) -> None:
     active = [task for task in state.tasks.values() if task.status in ACTIVE]
     if not active:
         return

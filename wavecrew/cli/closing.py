@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from rich.console import RenderableType
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions
 
 from wavecrew.cli.lines import count, elapsed, many
-from wavecrew.cli.sheet import Sheet
+from wavecrew.cli.sheet import Screen, Sheet
 from wavecrew.journal.state import RunState, SyncState, TaskState
 
 _OUTCOMES = {
@@ -19,43 +23,47 @@ _OUTCOMES = {
 }
 
 
-def summary(state: RunState, width: int = 100, *, ascii_only: bool = False) -> RenderableType:
-    """The closing report. Reasons are told in full and wrap; the rest is one line each."""
-    sheet = Sheet(width, ascii_only=ascii_only)
+@dataclass(frozen=True)
+class Closing:
+    """The closing report of a state, drawn to the width of the terminal that shows it."""
+
+    state: RunState
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Screen]:
+        yield draw(self.state, options.max_width)
+
+
+def summary(state: RunState) -> Closing:
+    """What to print at the end. Reasons are told in full and wrap; the rest is one line each."""
+    return Closing(state)
+
+
+def draw(state: RunState, width: int) -> Screen:
+    """The report at most `width` cells wide."""
+    sheet = Sheet(width)
     tasks = list(state.tasks.values())
-    merged = [task for task in tasks if task.status == "merged"]
+    _head(sheet, state)
+    _merged(sheet, [task for task in tasks if task.status == "merged"])
     blocked = [task for task in tasks if task.status == "blocked"]
+    _unmerged(sheet, "Blocked, a person decides", blocked, "red")
     rest = [task for task in tasks if task.status not in ("merged", "blocked")]
-    _head(sheet, state, merged)
-    if merged:
-        sheet.heading("Merged")
-        wide = max(len(task.id) for task in merged)
-        for task in merged:
-            _merged(sheet, task, wide)
-    if blocked:
-        sheet.heading("Blocked, a person decides")
-        for task in blocked:
-            _unmerged(sheet, task, "red")
-    if rest:
-        sheet.heading("Not merged")
-        for task in rest:
-            _unmerged(sheet, task, "")
+    _unmerged(sheet, "Not merged", rest, "")
     if state.syncs:
         sheet.heading("Sync points")
         for sync in state.syncs.values():
             _sync(sheet, state, sync)
     _branches(sheet, state, tasks)
-    return sheet.group()
+    return sheet.screen()
 
 
-def _head(sheet: Sheet, state: RunState, merged: list[TaskState]) -> None:
+def _head(sheet: Sheet, state: RunState) -> None:
     style = {"done": "bold green", "": "bold", "paused": "bold"}.get(state.outcome, "bold red")
     sheet.add((state.plan, "bold"))
     sheet.paragraph(_OUTCOMES.get(state.outcome, state.outcome), style)
     took = elapsed(state.started_at, state.ended_at) if state.ended_at else ""
     model = f"{state.model}, a rehearsal" if state.rehearsal else state.model
     parts = [
-        f"{len(merged)} of {many(len(state.tasks), 'task')} merged",
+        f"{len(state.merged)} of {many(len(state.tasks), 'task')} merged",
         f"{count(state.tokens)} tokens",
         many(state.model_calls, "model call"),
         f"model {model}",
@@ -63,31 +71,35 @@ def _head(sheet: Sheet, state: RunState, merged: list[TaskState]) -> None:
         f"took {took}" if took else "",
         f"exit code {state.exit_code}" if state.exit_code is not None else "",
     ]
-    sheet.flow(*filter(None, parts), gap=" · ")
+    sheet.flow(*parts, gap=" · ")
 
 
-def _merged(sheet: Sheet, task: TaskState, wide: int) -> None:
-    again = f"  {task.attempt} attempts" if task.attempt > 1 else ""
-    sheet.add(
-        "  ",
-        (sheet.fit(task.id, wide), "green"),
-        f"  {task.commit[:10]}  ",
-        task.title,
-        (f"  {task.role}{again}", "dim"),
-        (f"  {task.evidence}" if task.evidence else "", "dim"),
-    )
+def _merged(sheet: Sheet, tasks: list[TaskState]) -> None:
+    if tasks:
+        sheet.heading("Merged")
+    wide = max((cell_len(task.id) for task in tasks), default=0)
+    for task in tasks:
+        again = f"  {task.attempt} attempts" if task.attempt > 1 else ""
+        sheet.add(
+            "  ",
+            (sheet.fit(task.id, wide), "green"),
+            f"  {task.commit[:10]}  {task.title}",
+            (f"  {task.role}{again}", "dim"),
+            (f"  {task.evidence}" if task.evidence else "", "dim"),
+        )
 
 
-def _unmerged(sheet: Sheet, task: TaskState, style: str) -> None:
-    sheet.add("  ", (task.id, style), "  ", task.title, (f"  {task.role}", "dim"))
-    if task.changed_reason:
-        sheet.paragraph(task.changed_reason, indent=6)
-    elif task.last:
-        sheet.paragraph(task.last, indent=6)
-    if task.rules:
-        sheet.paragraph(f"newest gate: {', '.join(task.rules)}", indent=6)
-    if task.evidence:
-        sheet.paragraph(f"evidence: {task.evidence}", indent=6)
+def _unmerged(sheet: Sheet, title: str, tasks: list[TaskState], style: str) -> None:
+    if tasks:
+        sheet.heading(title)
+    for task in tasks:
+        sheet.add("  ", (task.id, style), f"  {task.title}", (f"  {task.role}", "dim"))
+        if why := task.changed_reason or task.last:
+            sheet.paragraph(why, indent=6)
+        if task.rules:
+            sheet.paragraph(f"newest gate: {', '.join(task.rules)}", indent=6)
+        if task.evidence:
+            sheet.paragraph(f"evidence: {task.evidence}", indent=6)
 
 
 def _sync(sheet: Sheet, state: RunState, sync: SyncState) -> None:

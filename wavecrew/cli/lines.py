@@ -151,6 +151,10 @@ def _sync_closed(fact: e.SyncClosed, titles: Titles) -> str:
     return f"Sync point {fact.sync} stays closed, {fact.verdict}: {fact.detail}"
 
 
+def _sync_approved(fact: e.SyncApproved, titles: Titles) -> str:
+    return f"Sync point {fact.sync} is approved by a person"
+
+
 def _note_posted(fact: e.NotePosted, titles: Titles) -> str:
     return f"Note of {fact.task}: {fact.text}"
 
@@ -170,5 +174,6 @@ _LINES: dict[type[e.Fact], Callable[[Any, Titles], str | None]] = {
     e.SentBack: _sent_back,
     e.SyncOpened: _sync_opened,
     e.SyncClosed: _sync_closed,
+    e.SyncApproved: _sync_approved,
     e.NotePosted: _note_posted,
 }

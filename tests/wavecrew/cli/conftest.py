@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console, RenderableType
 
 from wavecrew.journal import events as e
 from wavecrew.journal.state import RunState, fold
@@ -128,6 +130,7 @@ END: list[e.Fact] = [
     e.SentBack("1.3", 2, "keeper", "take the column names of 1.2", "reports/conflict-1.3-2.txt"),
     *landed("1.3"),
     *landed("1.4", "2.1"),
+    e.SyncApproved("after-wave-1"),
     e.SyncOpened("after-wave-1", "9" * 40, 212, "reports/sync-after-wave-1-2.json"),
     begin("2.1"),
     e.TaskBlocked("2.1", "flow", "the gate finds a test that was deleted", ""),
@@ -148,6 +151,20 @@ def events(facts: list[e.Fact]) -> list[e.Event]:
         )
         for seq, fact in enumerate(facts)
     ]
+
+
+@pytest.fixture
+def screen() -> Callable[..., str]:
+    """`screen(renderable, width)`: what a terminal shows, without colour and spaces at line ends."""
+
+    def show(renderable: RenderableType, width: int, encoding: str = "utf-8") -> str:
+        raw = io.BytesIO()
+        file = io.TextIOWrapper(raw, encoding=encoding)
+        Console(file=file, width=width, color_system=None).print(renderable)
+        file.flush()
+        return "".join(f"{line.rstrip()}\n" for line in raw.getvalue().decode().splitlines())
+
+    return show
 
 
 @pytest.fixture

@@ -21,36 +21,29 @@ from wavecrew.plan.settings import Budget
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
-def screen(renderable: object, width: int, **options: object) -> str:
-    """What a terminal that wide would show, without colour and without spaces at line ends."""
-    file = io.StringIO()
-    console = Console(file=file, width=width, color_system=None, **options)
-    console.print(renderable)
-    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
-
-
 @pytest.fixture
 def now():
     return NOW
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_board_of_a_run_in_the_middle(golden, middle, now, width):
+def test_the_board_of_a_run_in_the_middle(golden, middle, now, width, screen):
     golden(f"board-{width}.txt", screen(render(middle, width, now), width))
 
 
-def test_the_board_in_plain_ascii(golden, middle, now):
-    text = screen(render(middle, 80, now, ascii_only=True), 80)
+def test_the_board_in_plain_ascii(golden, middle, now, screen):
+    text = screen(render(middle, 80, now), 80, encoding="ascii")
     assert text.isascii()
+    assert "7.1 Pr?fung und" in text
     golden("board-80-ascii.txt", text)
 
 
-def test_the_board_of_a_run_that_has_just_started(golden, fresh, now):
+def test_the_board_of_a_run_that_has_just_started(golden, fresh, now, screen):
     golden("board-fresh-80.txt", screen(render(fresh, 80, now), 80))
 
 
 @pytest.mark.parametrize("height", [24, 40])
-def test_a_large_board_is_fitted_to_the_height_of_the_terminal(golden, large, now, height):
+def test_a_large_board_is_fitted_to_the_height_of_the_terminal(golden, large, now, height, screen):
     text = screen(render(large, 80, now, height=height), 80)
     assert len(text.splitlines()) <= height
     assert "Active Agents: 10/10" in text
@@ -59,14 +52,14 @@ def test_a_large_board_is_fitted_to_the_height_of_the_terminal(golden, large, no
 
 
 @pytest.mark.parametrize("width", range(60, 201, 7))
-def test_no_line_is_wider_than_the_terminal(middle, whole, large, now, width):
+def test_no_line_is_wider_than_the_terminal(middle, whole, large, now, width, screen):
     for state in (middle, whole, large, RunState()):
-        for ascii_only in (False, True):
-            drawn = screen(render(state, width, now, ascii_only=ascii_only), 1000)
+        for encoding in ("ascii", "utf-8"):
+            drawn = screen(render(state, width, now), 1000, encoding)
             assert max(map(cell_len, drawn.splitlines())) <= width
 
 
-def test_the_counts_are_those_of_the_state(middle, now):
+def test_the_counts_are_those_of_the_state(middle, now, screen):
     text = screen(render(middle, 120, now, budget=Budget(tokens=2_000_000)), 120)
     assert "Overall: ███░░░░░░░  30% (3/10 tasks)" in text
     assert "Active Agents: 2/7" in text
@@ -76,7 +69,7 @@ def test_the_counts_are_those_of_the_state(middle, now):
     assert "Budget: 1.2M of 2M tokens   3 model calls" in text
 
 
-def test_what_an_agent_writes_cannot_steer_the_terminal(middle, now):
+def test_what_an_agent_writes_cannot_steer_the_terminal(middle, now, screen):
     evil = "\x1b[2J\x1b]0;owned\x07\r\u202e\u200bx[bold red]\n"
     middle.messages.append(evil)
     middle.notes.append(("1.4", evil))
@@ -111,12 +104,9 @@ def test_a_terminal_says_what_it_can_show():
     assert not can_show_board(Console(force_terminal=True, _environ={"TERM": "dumb"}))
 
 
-def test_a_board_in_ascii_prints_to_a_terminal_that_knows_no_more(middle, now):
-    raw = io.BytesIO()
-    file = io.TextIOWrapper(raw, encoding="ascii")
-    Console(file=file, width=80).print(render(middle, 80, now, ascii_only=True))
-    file.flush()
-    assert b"Pr?fung" in raw.getvalue()
+def test_the_time_may_come_as_the_text_that_events_carry(middle, now, screen):
+    text = now.isoformat().replace("+00:00", "Z")
+    assert screen(render(middle, 80, text), 80) == screen(render(middle, 80, now), 80)
 
 
 @given(st.integers(0, 500), st.integers(0, 500))
@@ -146,7 +136,7 @@ def test_a_task_sent_back_waits_for_its_rework(make_log):
     assert waits_for(state, state.tasks["1"]) == "rework: 2 tests fail on the merged tree"
 
 
-def test_tasks_without_phase_and_group_stand_under_their_wave_and_role(fresh, now):
+def test_tasks_without_phase_and_group_stand_under_their_wave_and_role(fresh, now, screen):
     fresh.tasks = {"1": TaskState("1", "One", "writer", wave="first")}
     text = screen(render(fresh, 80, now), 80)
     assert "Wave first\n└── writer:" in text

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from wavecrew.cli.closing import summary
 from wavecrew.journal.state import RunState
 
 
-def screen(renderable: object, width: int) -> str:
-    file = io.StringIO()
-    Console(file=file, width=width, color_system=None).print(renderable)
-    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
-
-
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_report_of_a_run_that_did_not_make_it(golden, whole, width):
-    golden(f"closing-{width}.txt", screen(summary(whole, width), width))
+def test_the_report_of_a_run_that_did_not_make_it(golden, whole, width, screen):
+    golden(f"closing-{width}.txt", screen(summary(whole), width))
 
 
-def test_the_report_in_plain_ascii(golden, whole):
-    text = screen(summary(whole, 80, ascii_only=True), 80)
+def test_the_report_in_plain_ascii(golden, whole, screen):
+    text = screen(summary(whole), 80, encoding="ascii")
     assert text.isascii()
     golden("closing-80-ascii.txt", text)
 
 
-def test_a_long_reason_is_told_in_full(whole):
+def test_a_long_reason_is_told_in_full(whole, screen):
     reason = " ".join(f"word{number}" for number in range(60))
     whole.tasks["2.1"].changed_reason = reason
-    text = screen(summary(whole, 60), 60)
+    text = screen(summary(whole), 60)
     assert reason in " ".join(text.split())
     assert max(map(cell_len, text.splitlines())) <= 60
 
 
-def test_what_never_started_is_told_as_not_merged(whole):
-    text = screen(summary(whole, 100), 100)
+def test_what_never_started_is_told_as_not_merged(whole, screen):
+    text = screen(summary(whole), 100)
     assert "Not merged\n  2.2  Implement Merge Strategies" in text
     assert "waits for 2.2" in text
 
@@ -56,10 +47,10 @@ def test_what_never_started_is_told_as_not_merged(whole):
         ("", "still running"),
     ],
 )
-def test_every_outcome_has_a_sentence(whole, outcome, words):
+def test_every_outcome_has_a_sentence(whole, outcome, words, screen):
     whole.outcome = outcome
-    assert words in screen(summary(whole, 100), 100)
+    assert words in screen(summary(whole), 100)
 
 
-def test_a_run_without_events_has_a_report_too():
+def test_a_run_without_events_has_a_report_too(screen):
     assert "0 of 0 tasks merged" in screen(summary(RunState()), 100)
