@@ -14,7 +14,7 @@ from wavecrew.gates.gate import GateInput, verify_tree
 from wavecrew.gates.model import GateReport
 from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
-from wavecrew.journal.state import RunState, TaskState
+from wavecrew.journal.state import TaskState
 from wavecrew.plan.model import Contract, Task
 from wavecrew.plan.settings import Stage
 from wavecrew.run import wire
@@ -71,20 +71,24 @@ def land_branch(parts: Parts, task: Task, attempt: int, commit: str) -> Landed:
 def complete(parts: Parts, schedule: Schedule, task: Task, landed: Landed) -> None:
     """The plan's completion message."""
     with parts.reading:
-        merged = set(parts.state.merged)
-        open_syncs = set(parts.state.open_syncs)
-        state = parts.state.tasks[task.id]
-        tests = _tests_text(landed.report)
-    unblocks = schedule.unblocks(task.id, merged=merged, open_syncs=open_syncs)
-    coming = schedule.next_for(task.agent, merged=merged, done_or_running=_busy(parts.state))
+        state = parts.state
+        commit = state.tasks[task.id].commit
+        merged, open_syncs = state.merged, state.open_syncs
+        busy = {t.id for t in state.tasks.values() if t.status in ("running", "gating")}
+        blocked = state.blocked
+    only = set(parts.spec.only)
+    unblocks = schedule.unblocks(merged - {task.id}, task.id, open_syncs)
+    coming = schedule.next_for(
+        task.agent, merged=merged, running=busy, blocked=blocked, open_syncs=open_syncs, only=only
+    )
     parts.log.append(
         e.TaskCompleted(
             task=task.id,
             role=task.agent,
-            tests=tests,
-            unblocks=list(unblocks),
+            tests=_tests_text(landed.report),
+            unblocks=[one for one in unblocks if one in only],
             next_task=coming or "Awaiting Assignment",
-            commit=state.commit,
+            commit=commit,
         )
     )
 
@@ -175,10 +179,6 @@ def _tests_text(report: GateReport | None) -> str:
         return "Pass"
     passed = sum(evidence.passed for evidence in report.evidence)
     return f"Pass ({passed} passed)"
-
-
-def _busy(state: RunState) -> set[str]:
-    return {t.id for t in state.tasks.values() if t.status != "waiting"}
 
 
 def _record(

@@ -39,7 +39,8 @@ class Workflows(DBOSConfiguredInstance):
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self.schedule = Schedule(parts.spec.plan, {role.name: role for role in parts.spec.roles})
+        roles = {role.name: role for role in parts.spec.roles}
+        self.schedule = Schedule(parts.spec.plan, roles, barrier=parts.spec.barrier)
         super().__init__(config_name=parts.spec.run)
 
     @DBOS.workflow(max_recovery_attempts=None)
@@ -53,7 +54,7 @@ class Workflows(DBOSConfiguredInstance):
                 break
             first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
             handles = [h for h in handles if h.workflow_id != first.workflow_id]
-            handles += [self._enqueue(step) for step in progress.take(first.get_result())]
+            progress.take(first.get_result())
         outcome, exit_code = progress.outcome()
         self.finish(outcome, exit_code, len(progress.merged))
         return {"outcome": outcome, "exit_code": exit_code}
