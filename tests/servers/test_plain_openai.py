@@ -15,6 +15,8 @@ import openai
 import pytest
 from ruamel.yaml import YAML
 
+from wavecrew.plan.load import load
+
 SERVER = Path(__file__).with_name("plain_openai.py")
 TINY = Path(__file__).parents[1] / "data" / "tiny"
 KEY, MODEL = "sk-plain", "plain-1"
@@ -114,6 +116,19 @@ def test_it_plays_the_tiny_plan_from_the_prompts_alone(client, tmp_path):
         assert written == task["may_write"]
         assert written[0] in called[-1][1]["summary"]
     assert green(tree).startswith("9 passed")
+
+
+def test_the_tiny_plan_is_one_the_loader_takes():
+    loaded = load(TINY / "agents.yaml", TINY / "tasks.yaml", TINY / "wavecrew.toml")
+    assert [(task.id, task.agent) for task in loaded.plan.tasks] == [
+        ("1.1", "statistician"),
+        ("1.2", "reporter"),
+        ("2.1", "reporter"),
+    ]
+    (sync,) = loaded.plan.sync_points
+    assert [task.id for task in loaded.plan.before(sync)] == ["1.1", "1.2"]
+    assert [task.id for task in loaded.plan.held_by(sync)] == ["2.1"]
+    assert [name for name, role in loaded.roles.items() if role.manager] == ["keeper"]
 
 
 def test_as_a_manager_it_runs_the_integration_and_reports_what_it_said(client):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from wavecrew.cli.board import bar, render, waits_for
+from wavecrew.cli.board import render, waits_for
+from wavecrew.cli.phases import bar
 from wavecrew.cli.sheet import can_show_board, says_ascii_only
 from wavecrew.journal import events as e
 from wavecrew.journal.state import RunState, TaskState, fold
