@@ -33,8 +33,7 @@ def build_task(assignment: Assignment, agent: Agent) -> Task:
 
 def conversation(assignment: Assignment) -> str:
     """`task/1.1/2`: the kind, the task or sync point, the attempt or round."""
-    subject = assignment.sync if assignment.kind == "sync" else _task(assignment).id
-    return f"{assignment.kind}/{subject}/{assignment.attempt}"
+    return f"{assignment.kind}/{assignment.subject}/{assignment.attempt}"
 
 
 def first_message(assignment: Assignment) -> str:
@@ -75,7 +74,7 @@ def _for_manager(assignment: Assignment) -> Iterator[str]:
         yield f"The landing of task {task.id} ({task.title}) went red."
         yield "Find out which task broke it and who mends it."
     else:
-        yield f"Sync point {assignment.sync}: decide whether what is merged holds together."
+        yield f"Sync point {assignment.subject}: decide whether what is merged holds together."
     yield assignment.brief.strip()
     yield (
         "Look at the evidence and the branches, run the integration where it helps, then call "

@@ -87,6 +87,10 @@ class ChatModel(BaseLLM):
             context_window=settings.context_window,
         )
 
+    def close(self) -> None:
+        """Close the connection to the server."""
+        self.chat.http_client.close()
+
     def supports_function_calling(self) -> bool:
         """Without it CrewAI falls back to parsing prose."""
         return True

@@ -7,6 +7,8 @@ a success, since `passed` is only what the ending tool leaves behind.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from crewai import Crew, Process
 
 from crews import quiet
@@ -30,7 +32,7 @@ def hold(
     A bug of ours, or of CrewAI's, is raised as it is: the process border names it `crashed`.
     """
     try:
-        _crew(assignment, attempt, context, registry).kickoff()
+        _kick_off(assignment, attempt, context, registry)
     except Ending as ending:
         return _outcome(attempt, ending.outcome, str(ending))
     except Cancelled:
@@ -46,26 +48,27 @@ def hold(
     return _outcome(attempt, "passed", "")
 
 
-def _crew(
+def _kick_off(
     assignment: Assignment, attempt: Attempt, context: ToolContext, registry: ToolRegistry
-) -> Crew:
+) -> None:
     """Everything fresh: CrewAI's agents, tasks and crews are for one use."""
     if not quiet.is_prepared():
         raise RuntimeError("crews.quiet.prepare must run before a crew is built")
     role = assignment.role
     settings = assignment.model.model_copy(update={"name": role.llm or assignment.model.name})
     belt = ToolBelt(registry, registry.allowed(role), context, attempt)
-    agent = build_agent(role, ChatModel.open(settings, attempt), crew_tools(belt))
-    return Crew(
-        agents=[agent],
-        tasks=[build_task(assignment, agent)],
-        process=Process.sequential,
-        cache=False,
-        memory=False,
-        planning=False,
-        tracing=False,
-        verbose=False,
-    )
+    with quiet.hushed(), closing(ChatModel.open(settings, attempt)) as model:
+        agent = build_agent(role, model, crew_tools(belt))
+        Crew(
+            agents=[agent],
+            tasks=[build_task(assignment, agent)],
+            process=Process.sequential,
+            cache=False,
+            memory=False,
+            planning=False,
+            tracing=False,
+            verbose=False,
+        ).kickoff()
 
 
 def _outcome(attempt: Attempt, name: OutcomeName, detail: str) -> Outcome:

@@ -33,9 +33,10 @@ class LeanExecutor(AgentExecutor):
         CrewAI's templates would substitute `{tools}` and `{input}` wherever a
         description has them, and demand a final answer in prose.
         """
+        _, belt = self._parts()
         self.state.messages.extend(
             [
-                {"role": "system", "content": system_text(self.agent)},
+                {"role": "system", "content": system_text(belt.role)},
                 {"role": "user", "content": self.task.description},
             ]
         )

@@ -85,7 +85,13 @@ def open_chat(settings: ModelSettings) -> HardenedChatOpenAI:
         temperature=settings.temperature,
         use_responses_api=False,
         http_client=_http_client(settings),
+        http_async_client=httpx.AsyncClient(transport=httpx.MockTransport(_nothing_is_async)),
     )
+
+
+def _nothing_is_async(request: httpx.Request) -> httpx.Response:
+    """Keeps ChatOpenAI from building a second client with its own certificate store."""
+    raise NotImplementedError("agents call their model synchronously")
 
 
 def _key(settings: ModelSettings) -> str:

@@ -50,9 +50,11 @@ def prepare(home: Path) -> None:
         raise RuntimeError("crews.quiet.prepare must run before crewai is imported")
     os.environ.update(ENVIRONMENT)
     warn = warnings.warn
-    import crewai  # noqa: F401
-
-    warnings.warn = warn
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import crewai  # noqa: F401
+        import langchain_openai  # noqa: F401
+    warnings.warn = warn  # CrewAI puts a filter of its own in its place
     _mute()
     _forget_runs()
     _one_retry_layer()
@@ -69,6 +71,14 @@ def move_home(home: Path) -> None:
 def is_prepared() -> bool:
     """True when the CrewAI in this process is the quiet one."""
     return _prepared
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """No warnings from inside CrewAI, which uses its own deprecated fields; all others stay."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"crewai(_core)?(\.|$)")
+        yield
 
 
 def _mute() -> None:

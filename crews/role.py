@@ -7,8 +7,6 @@ substitute braces in it and ask for answers in prose.
 
 from __future__ import annotations
 
-from typing import Any
-
 from crewai import Agent
 from crewai.tools import BaseTool
 
@@ -50,7 +48,7 @@ def backstory(role: Role) -> str:
     return role.backstory.strip() + skills
 
 
-def system_text(agent: Any) -> str:
+def system_text(role: Role) -> str:
     """The system message: who the agent is, then the rules of the house."""
-    rules = MANAGER_RULES if any(tool.name == "report" for tool in agent.tools) else SPECIALIST_RULES
-    return f"You are {agent.role}. {agent.backstory}\nYour goal: {agent.goal}\n\n{rules}"
+    rules = MANAGER_RULES if role.manager else SPECIALIST_RULES
+    return f"You are {role.role}. {backstory(role)}\nYour goal: {role.goal}\n\n{rules}"

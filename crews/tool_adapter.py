@@ -51,6 +51,7 @@ class ToolBelt:
         context: ToolContext,
         attempt: Attempt,
     ) -> None:
+        self.role = context.assignment.role
         self.specs = tuple(specs)
         self.schemas = [_schema(spec) for spec in self.specs]
         """What a model is told, in OpenAI's form; one list for the whole conversation."""

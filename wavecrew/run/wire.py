@@ -68,8 +68,6 @@ class Assignment(Record):
     kind: Literal["task", "sync", "triage"]
     task: Task | None = None
     """The task to do; for the manager crew, the task whose landing went red (triage)."""
-    sync: str = ""
-    """For kind `sync`: the sync point's id; `attempt` is then the round."""
     attempt: int = Field(ge=1)
     role: Role
     roles: tuple[Role, ...] = ()
