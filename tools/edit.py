@@ -1,4 +1,4 @@
-"""Replacing an exact piece of text in a file, and saying where it nearly stands when it does not."""
+"""Replacing an exact piece of text in a file, or saying where it nearly stands."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def replaced(path: str, text: str, old: str, new: str, count: int) -> str:
 
 
 def _places(text: str, old: str) -> str:
-    numbers, at = [], text.find(old)
+    numbers: list[str] = []
+    at = text.find(old)
     while at >= 0 and len(numbers) < 20:
         numbers.append(str(text.count("\n", 0, at) + 1))
         at = text.find(old, at + len(old))
@@ -104,4 +105,6 @@ def _closest(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _numbered(lines: list[str], at: int, count: int) -> str:
-    return "\n".join(f"{at + i + 1}|{line[:300]}" for i, line in enumerate(lines[at : at + count][:30]))
+    return "\n".join(
+        f"{at + i + 1}|{line[:300]}" for i, line in enumerate(lines[at : at + count][:30])
+    )

@@ -7,10 +7,14 @@ and counts, which models get wrong, are not believed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from unidiff import Hunk, PatchedFile, PatchSet
-from unidiff.errors import UnidiffParseError
+from unidiff import (  # type: ignore[import-untyped]  # it ships no types
+    Hunk,
+    PatchedFile,
+    PatchSet,
+    UnidiffParseError,
+)
 
 from tools.confine import clean
 from tools.edit import nearby
@@ -18,10 +22,10 @@ from tools.text import is_crlf, to_crlf, to_lf
 from wavecrew.errors import ToolError
 
 _NULL = "/dev/null"
-_HEADER = re.compile(r"@@(?: -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)?)?(?: .*?)?(?: ?@@(.*))?")
-_UNKNOWN = 0
+_HEADER = re.compile(r"@@(?: -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)?)?")
+_UNKNOWN = 999_999_999
 """Line number of a header that gives none; the context alone says where."""
-_NO_NEWLINE = "\\ No newline at end of file"
+_SIGNATURE = re.compile(r"\d+\.\d+")
 
 
 @dataclass
@@ -35,11 +39,20 @@ class FilePatch:
     executable: bool | None = None
     hunks: list[PatchHunk] = field(default_factory=list)
 
+    @property
+    def changes(self) -> bool:
+        return self.source != self.target or self.executable is not None or bool(self.hunks)
+
+    @property
+    def may_create(self) -> bool:
+        """Whether it can be meant for a file that is not there."""
+        return len(self.hunks) == 1 and not self.hunks[0].old
+
 
 @dataclass
 class PatchHunk:
     start: int
-    """1-based line of the old file; 0 when the header does not say."""
+    """1-based line of the old file; `_UNKNOWN` when the header does not say."""
     old: list[str]
     """Lines without their ends."""
     new: list[str]
@@ -50,14 +63,17 @@ class PatchHunk:
 
 def parse_patch(patch: str) -> list[FilePatch]:
     """The files of a unified diff, git's or plain. ToolError says what cannot be read."""
-    recounted = _recounted(to_lf(patch))
+    recounted = _recounted(to_lf(patch) if is_crlf(patch) else patch)
     try:
         files = PatchSet.from_string(recounted)
     except (UnidiffParseError, AttributeError, TypeError, ValueError) as error:
         raise ToolError(f"the patch cannot be read: {error}") from error
-    if not files:
-        raise ToolError("the patch names no file; it needs '--- a/PATH', '+++ b/PATH' and hunks")
-    return [_file(file) for file in files]
+    found = [made for made in map(_file, files) if made.changes]
+    if not found:
+        raise ToolError(
+            "the patch changes no file; it needs '--- a/PATH', '+++ b/PATH' and '@@' hunks"
+        )
+    return found
 
 
 def paths_of(patch: str) -> list[str]:
@@ -65,26 +81,38 @@ def paths_of(patch: str) -> list[str]:
     return [path for file in parse_patch(patch) for path in (file.source, file.target) if path]
 
 
-def patched(path: str, text: str, file: FilePatch) -> str:
+def patched(path: str, text: str, hunks: list[PatchHunk]) -> str:
     """The file's text after its hunks. ToolError names the hunk that does not fit."""
     if is_crlf(text):
-        return to_crlf(patched(path, to_lf(text), file))
+        return to_crlf(patched(path, to_lf(text), [_without_cr(hunk) for hunk in hunks]))
     lines = text.split("\n")
     is_open = lines[-1] != ""
+    """No newline after the last line."""
     if not is_open:
         lines.pop()
     result: list[str] = []
     done, drift = 0, 0
-    for number, hunk in enumerate(file.hunks, 1):
-        at = _find(path, lines, hunk, number, done, drift)
+    for number, hunk in enumerate(hunks, 1):
+        try:
+            at = _place(lines, hunk, done, drift)
+        except ToolError as error:
+            raise ToolError(f"{path!r}, hunk {number}: {error}") from None
         if hunk.start != _UNKNOWN:
             drift = at - _expected(hunk)
         result += lines[done:at] + hunk.new
         done = at + len(hunk.old)
-        if done == len(lines):
-            is_open = hunk.new_open if hunk.new else bool(result) and is_open and not hunk.old
+        if hunk.old_open or hunk.new_open:
+            is_open = hunk.new_open
     result += lines[done:]
     return "\n".join(result) + ("" if is_open or not result else "\n")
+
+
+def _without_cr(hunk: PatchHunk) -> PatchHunk:
+    return replace(
+        hunk,
+        old=[line.removesuffix("\r") for line in hunk.old],
+        new=[line.removesuffix("\r") for line in hunk.new],
+    )
 
 
 def _expected(hunk: PatchHunk) -> int:
@@ -92,40 +120,38 @@ def _expected(hunk: PatchHunk) -> int:
     return hunk.start - 1 if hunk.old else hunk.start
 
 
-def _find(
-    path: str, lines: list[str], hunk: PatchHunk, number: int, done: int, drift: int
-) -> int:
-    size = len(hunk.old)
-    fits = [
-        at
-        for at in range(done, len(lines) - size + 1)
-        if lines[at : at + size] == hunk.old
-        and (not hunk.old_open or at + size == len(lines))
-    ] if hunk.old else []
-    if not hunk.old:
-        if hunk.start == _UNKNOWN and lines:
-            raise ToolError(f"{path!r}, hunk {number}: it has no context, so its place is unknown")
-        return max(done, min(_expected(hunk) + drift, len(lines)))
-    if not fits:
-        raise ToolError(
-            f"{path!r}, hunk {number}: its context and removed lines do not stand in the file"
-            f"{_mismatch(lines[done:], hunk.old, done)}"
-        )
-    if hunk.start == _UNKNOWN:
-        if len(fits) > 1:
-            places = ", ".join(str(at + 1) for at in fits[:10])
-            raise ToolError(f"{path!r}, hunk {number}: it fits at lines {places}; add context")
-        return fits[0]
+def _place(lines: list[str], hunk: PatchHunk, done: int, drift: int) -> int:
+    """Where the hunk fits, nearest to where its header says; never before `done`."""
     wanted = _expected(hunk) + drift
-    return min(fits, key=lambda at: (abs(at - wanted), at))
+    fits = [at for at in range(done, len(lines) + 1) if _fits(lines, hunk, at)]
+    if hunk.old:
+        if not fits:
+            raise ToolError(
+                "its context and removed lines do not stand in the file"
+                f"{_mismatch(lines, hunk.old)}"
+            )
+        if hunk.start != _UNKNOWN:
+            return min(fits, key=lambda at: (abs(at - wanted), at))
+    elif wanted in fits:
+        return wanted
+    if len(fits) == 1:
+        return fits[0]
+    places = ", ".join(str(at + 1) for at in fits[:10])
+    raise ToolError(f"it fits at several lines ({places}); add context lines to name one")
 
 
-def _mismatch(lines: list[str], old: list[str], skipped: int) -> str:
-    padded = [""] * skipped + lines
+def _fits(lines: list[str], hunk: PatchHunk, at: int) -> bool:
+    end = at + len(hunk.old)
+    if (hunk.old_open or hunk.new_open) and end != len(lines):
+        return False
+    return lines[at:end] == hunk.old
+
+
+def _mismatch(lines: list[str], old: list[str]) -> str:
     missing = next((line for line in old if line.strip() and line not in lines), None)
     if missing is None:
         return ": each line does, but not together in this order"
-    return f". Missing is {missing!r}{nearby(padded, [missing])}"
+    return f". Missing is {missing!r}{nearby(lines, [missing])}"
 
 
 def _file(file: PatchedFile) -> FilePatch:
@@ -177,9 +203,10 @@ def _recounted(patch: str) -> str:
     result: list[str] = []
     index = 0
     while index < len(lines):
-        header = _HEADER.fullmatch(lines[index])
+        header = _HEADER.match(lines[index])
         if header is None:
-            result.append(lines[index])
+            if lines[index]:
+                result.append(lines[index])
             index += 1
             continue
         body = _body(lines, index + 1)
@@ -193,15 +220,14 @@ def _recounted(patch: str) -> str:
 
 def _body(lines: list[str], start: int) -> list[str]:
     """The hunk's lines from `start`; an empty line inside is context whose space got lost."""
-    body: list[str] = []
-    for index in range(start, len(lines)):
-        line = lines[index]
-        if line[:1] not in (" ", "+", "-", "\\", "") or _starts_file(lines, index):
+    end = start
+    while end < len(lines) and lines[end][:1] in (" ", "+", "-", "\\", ""):
+        if _starts_file(lines, end) or _is_signature(lines, end):
             break
-        body.append(line or " ")
-    while body and body[-1] == " " and not lines[start + len(body) - 1]:
-        body.pop()
-    return body
+        end += 1
+    while end > start and not lines[end - 1]:
+        end -= 1
+    return [line or " " for line in lines[start:end]]
 
 
 def _starts_file(lines: list[str], index: int) -> bool:
@@ -209,5 +235,11 @@ def _starts_file(lines: list[str], index: int) -> bool:
     return (
         lines[index].startswith("--- ")
         and following[0].startswith("+++ ")
-        and (_HEADER.fullmatch(following[1]) is not None)
+        and following[1].startswith("@@")
     )
+
+
+def _is_signature(lines: list[str], index: int) -> bool:
+    """The `-- ` and version that git format-patch puts last."""
+    rest = [line for line in lines[index + 1 :] if line]
+    return lines[index] == "-- " and len(rest) == 1 and bool(_SIGNATURE.match(rest[0]))
