@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Reply)
 
 
-class Cancelled(BaseException):  # noqa: N818 - as asyncio names it: not an error of anybody's
+class Cancelled(BaseException):  # named as asyncio names its own
     """The attempt is being ended from outside; no tool and no retry may swallow it."""
 
 

@@ -52,7 +52,7 @@ def page(lines: list[str], start: int, end: int, budget: int) -> int:
 
 
 class Outputs:
-    """The outputs of one attempt, as files `NAME.txt` in `folder`, so that they outlive a resume."""
+    """The long outputs of one attempt, as files in `folder`, so that they outlive a resume."""
 
     def __init__(self, folder: Path, limit_kb: int) -> None:
         self.folder = folder
@@ -94,8 +94,12 @@ class Outputs:
         if end and end < start:
             raise ToolError(f"end={end} comes before start={start}")
         last = page(lines, start, end, self.budget - _NOTE)
-        rest = f"; read_output(name={name!r}, start={last + 1}) goes on" if last < len(lines) else ""
-        return "\n".join([*lines[start - 1 : last], f"[lines {start} to {last} of {len(lines)}{rest}]"])
+        rest = (
+            f"; read_output(name={name!r}, start={last + 1}) goes on" if last < len(lines) else ""
+        )
+        return "\n".join(
+            [*lines[start - 1 : last], f"[lines {start} to {last} of {len(lines)}{rest}]"]
+        )
 
     def names(self) -> list[str]:
         """Of the outputs kept so far, oldest first."""

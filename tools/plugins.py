@@ -23,7 +23,7 @@ def load(point: EntryPoint) -> ToolSpec:
     source = point.dist.name if point.dist else point.value
     try:
         spec = spec_of(point.load())
-    except Exception as error:  # noqa: BLE001 - whatever a foreign module raises on import
+    except Exception as error:  # whatever a foreign module raises
         raise PlanError(
             f"the tool {point.name!r} cannot be loaded: {type(error).__name__}: {error}",
             where=source,

@@ -49,9 +49,7 @@ def decide(rules: Sequence[PolicyRule], call: Call) -> Ruling:
     return Ruling("deny", f"no rule lets the role {call.role!r} use {call.tool!r}")
 
 
-def enforce(
-    rules: Sequence[PolicyRule], call: Call, approve: Callable[[str], bool] | None
-) -> None:
+def enforce(rules: Sequence[PolicyRule], call: Call, approve: Callable[[str], bool] | None) -> None:
     """ToolError unless the call is allowed, or a person allows it now."""
     ruling = decide(rules, call)
     if ruling.decision == "allow":

@@ -56,7 +56,7 @@ class ToolRegistry:
         return registry
 
     def register(self, function: Handler) -> ToolSpec:
-        """Add a function decorated with `@tool`. UsageError when it is none or the name is taken."""
+        """Add a function decorated with `@tool`. UsageError when it is none or a name is taken."""
         spec = spec_of(function)
         if spec is None:
             raise UsageError(f"{function!r} is not decorated with @tool")
@@ -146,9 +146,7 @@ class ToolRegistry:
             mend=f"Known tools: {', '.join(self._specs)}",
         )
 
-    def call(
-        self, name: str, arguments: str | dict[str, Any], context: ToolContext
-    ) -> ToolResult:
+    def call(self, name: str, arguments: str | dict[str, Any], context: ToolContext) -> ToolResult:
         """Make one call for the agent of this attempt.
 
         Whatever is wrong with the call, or goes wrong in the tool, is told in the
@@ -174,7 +172,7 @@ class ToolRegistry:
         spec = self.get(name, usable)
         checked = parse(spec, arguments)
         paths = tuple(
-            path for argument, mark in spec.paths for path in mark.of(checked[argument])
+            path or "." for argument, mark in spec.paths for path in mark.of(checked[argument])
         )
         command = str(checked.get("command", "")) if spec.name == "run_command" else ""
         rules = (*context.assignment.policy, PolicyRule(decision="allow", tools=usable))
@@ -195,7 +193,7 @@ def _perform(
         return f"Error: {error}", False, False
     except (EnvironmentBroken, KeyboardInterrupt, Cancelled):
         raise
-    except BaseException as error:  # a tool's SystemExit must not end the agent's process
+    except BaseException as error:  # noqa: BLE001 - SystemExit must not end the agent's process
         return f"Error: {spec.name} failed: {type(error).__name__}: {error}", False, False
     if isinstance(result, Ended):
         return result.text, True, spec.ends

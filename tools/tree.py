@@ -206,9 +206,7 @@ class Tree:
                 names = [entry.path for entry in self.entries(above)]
                 wanted = "/".join(parts[: depth + 1])
                 lost = "" if depth == len(parts) - 1 else f" (there is no {wanted!r})"
-                return MissingPath(
-                    f"{path!r} does not exist{lost}{did_you_mean(wanted, names)}"
-                )
+                return MissingPath(f"{path!r} does not exist{lost}{did_you_mean(wanted, names)}")
         return MissingPath(f"{path!r} does not exist")
 
 

@@ -66,6 +66,8 @@ class Assignment(Record):
 
     run: str
     kind: Literal["task", "sync", "triage"]
+    subject: str
+    """Task id, or the sync point's id: with kind and attempt it names the conversation."""
     task: Task | None = None
     """The task to do; for the manager crew, the task whose landing went red (triage)."""
     attempt: int = Field(ge=1)
