@@ -141,7 +141,7 @@ def complete(chat: HardenedChatOpenAI, body: dict[str, Any]) -> dict[str, Any]:
         raise _rejected(error, chat) from error
     except openai.APIError as error:
         raise _unreachable(error, chat) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise ModelUnreachable(
             f"{_place(chat)} answered with something that is no chat completion: {_cut(error)}",
             mend="check that [model] base_url ends where /chat/completions begins",
