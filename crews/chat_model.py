@@ -138,9 +138,7 @@ class ChatModel(BaseLLM):
         """
         self._know(tools)
         self._fit(messages)
-        reply = self.attempt.exchange(
-            "model", self._request(messages), lambda: self._ask(messages)
-        )
+        reply = self.attempt.exchange("model", self._request(messages), lambda: self._ask(messages))
         self._told_window_chars = reply["window_chars"] or self._told_window_chars
         self._account(reply["usage"])
         calls = ", ".join(call["name"] for call in reply["calls"])
@@ -157,9 +155,7 @@ class ChatModel(BaseLLM):
         window = self.get_context_window_size() * CHARS_PER_TOKEN - self._tools_chars
         for narrower in (self._told_window_chars, window_chars):
             window = min(window, narrower or window)
-        if not history.fit(
-            messages, comfort_chars=min(COMFORT_CHARS, window), window_chars=window
-        ):
+        if not history.fit(messages, comfort_chars=min(COMFORT_CHARS, window), window_chars=window):
             raise IncompleteAnswer(
                 f"the conversation is longer than the model's window of {self.context_window} "
                 "tokens, even without old outputs"

@@ -74,7 +74,8 @@ def open_chat(settings: ModelSettings) -> HardenedChatOpenAI:
     """The door to `settings.name`. ModelUnreachable when its name or its key is missing."""
     if not settings.name:
         raise ModelUnreachable(
-            "no model is named", mend="set `name` under [model] in wavecrew.toml, or `llm` in a role"
+            "no model is named",
+            mend="set `name` under [model] in wavecrew.toml, or `llm` in a role",
         )
     return HardenedChatOpenAI(
         model=settings.name,

@@ -70,7 +70,9 @@ def call(name: str, arguments: Any = None, id: str | None = None) -> dict[str, A
     }
 
 
-def turn(*calls: dict[str, Any], say: str | None = None, finish: str = "", **message: Any) -> Answer:
+def turn(
+    *calls: dict[str, Any], say: str | None = None, finish: str = "", **message: Any
+) -> Answer:
     """A whole answer of the model."""
     content: dict[str, Any] = {"role": "assistant", "content": say} | message
     if calls:
@@ -89,7 +91,9 @@ def turn(*calls: dict[str, Any], say: str | None = None, finish: str = "", **mes
     }
 
 
-def failure(status: int, message: str = "no", headers: dict[str, str] | None = None, **error: Any) -> Answer:
+def failure(
+    status: int, message: str = "no", headers: dict[str, str] | None = None, **error: Any
+) -> Answer:
     body = {"error": {"message": message, "type": "t", "param": None, "code": None} | error}
     return {"status": status, "body": body, "headers": headers or {}}
 
@@ -271,7 +275,9 @@ def report(context: ToolContext, summary: str) -> Ended:
 def gated(accepted: bool, left: int = 2) -> Gated:
     verdict = "pass" if accepted else "fail"
     return Gated(
-        report=GateReport(tree="t", base="b", verdict=verdict), accepted=accepted, attempts_left=left
+        report=GateReport(tree="t", base="b", verdict=verdict),
+        accepted=accepted,
+        attempts_left=left,
     )
 
 
@@ -365,9 +371,7 @@ def desk(tmp_path: Path, model: ScriptedModel) -> Desk:
             description="Write {it}. Use {tools}, {tool_names}, {{braces}} and {input}.",
             expected_output="The {text}.",
         ),
-        settings=ModelSettings(
-            name="scripted", base_url=model.base_url, retries=1, timeout_s=5
-        ),
+        settings=ModelSettings(name="scripted", base_url=model.base_url, retries=1, timeout_s=5),
     )
 
 

@@ -37,7 +37,9 @@ def test_braces_and_tool_names_reach_the_model_as_they_are_written(desk, say):
 def test_a_task_is_told_all_that_it_needs(desk):
     desk.task = desk.task.model_copy(
         update={
-            "provides": (Contract(symbol="app.store.Store.get", signature="(self, key: str) -> str"),),
+            "provides": (
+                Contract(symbol="app.store.Store.get", signature="(self, key: str) -> str"),
+            ),
             "consumes": (Contract(symbol="app.base.Base"),),
             "done_when": ("python -m app --self-test",),
         }
@@ -89,7 +91,10 @@ def test_rework_comes_with_its_reason_and_its_evidence(desk):
             theirs="1.2 renames it",
         ),
     )
-    assert "This is attempt 2: the branch conflicts with what landed meanwhile (by merge queue)." in text
+    assert (
+        "This is attempt 2: the branch conflicts with what landed meanwhile (by merge queue)."
+        in text
+    )
     assert text.endswith("The other side wanted:\n1.2 renames it\n\nEvidence:\n<<<<<<< ours")
 
 

@@ -116,7 +116,9 @@ def test_a_roles_own_model_goes_before_the_runs(desk, say, done):
     assert desk.model.requests[0]["model"] == "another"
 
 
-@pytest.mark.parametrize("arguments", ['[1, 2]', '"text"', "5", "null", "{broken", "", '{"lines": "x"}'])
+@pytest.mark.parametrize(
+    "arguments", ["[1, 2]", '"text"', "5", "null", "{broken", "", '{"lines": "x"}']
+)
 def test_arguments_that_are_no_object_come_back_as_a_mendable_mistake(desk, say, done, arguments):
     desk.line.gated = [say.gated(True)]
     desk.model.answers = [say.turn(say.call("append", arguments)), done]
@@ -164,7 +166,10 @@ def test_budget_is_reserved_before_and_settled_after_each_call(desk, say, done):
 def test_a_refused_reservation_ends_the_attempt_before_the_call(desk):
     desk.line.granted = [Granted(granted=False, reason="the run's 1000 tokens are used up")]
     outcome = desk.run()
-    assert (outcome.outcome, outcome.detail) == ("out_of_budget", "the run's 1000 tokens are used up")
+    assert (outcome.outcome, outcome.detail) == (
+        "out_of_budget",
+        "the run's 1000 tokens are used up",
+    )
     assert desk.model.requests == []
 
 
@@ -218,4 +223,10 @@ def test_the_journal_holds_the_opening_once_and_every_reply(desk, say, done):
     assert [m["role"] for m in models[0]["opening"]] == ["system", "user"]
     assert "opening" not in models[1]
     replies = [r["reply"] for r in records if r["record"] == "reply"]
-    assert [sorted(reply)[0] for reply in replies] == ["snapshot", "calls", "ended", "calls", "ended"]
+    assert [sorted(reply)[0] for reply in replies] == [
+        "snapshot",
+        "calls",
+        "ended",
+        "calls",
+        "ended",
+    ]

@@ -68,7 +68,9 @@ def test_somebody_still_reads_the_variable(name):
 
     folders = [Path(package.__file__).parent for package in (crewai, crewai_core, dotenv)]
     assert any(
-        name in file.read_text(encoding="utf-8") for folder in folders for file in folder.rglob("*.py")
+        name in file.read_text(encoding="utf-8")
+        for folder in folders
+        for file in folder.rglob("*.py")
     )
 
 

@@ -20,7 +20,6 @@ from crews.endings import OutOfTime
 from wavecrew.plan.settings import ModelSettings
 
 
-
 def test_1_a_bare_chat_openai_is_refused_and_ours_asks_for_native_tools(desk, say):
     with pytest.raises(ValidationError, match="instance of BaseLLM"):
         Agent(role="r", goal="g", backstory="b", llm=ChatOpenAI(model="m", api_key="k"))
@@ -38,7 +37,9 @@ def test_1_a_bare_chat_openai_is_refused_and_ours_asks_for_native_tools(desk, sa
 def test_1_the_context_window_is_the_models_own(desk):
     from crews.chat_model import ChatModel
 
-    with_window = ChatModel.open(ModelSettings(name="m", base_url="http://h", context_window=100_000), None)
+    with_window = ChatModel.open(
+        ModelSettings(name="m", base_url="http://h", context_window=100_000), None
+    )
     assert with_window.get_context_window_size() == 85_000
     assert with_window.supports_function_calling()
     assert not with_window.supports_stop_words()
