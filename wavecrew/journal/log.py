@@ -34,6 +34,8 @@ class EventLog(Protocol):
     """Where facts go. `append` returns the event, or None when it was there already."""
 
     run: str
+    on_append: Callable[[Event], None]
+    """Called with every new event, in order."""
 
     def append(self, fact: Fact) -> Event | None: ...
 

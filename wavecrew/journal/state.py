@@ -58,6 +58,7 @@ class SyncState:
     passed: int = 0
     detail: str = ""
     report: str = ""
+    is_approved: bool = False
 
 
 @dataclass(slots=True)
@@ -224,6 +225,10 @@ def _sync_closed(state: RunState, fact: e.SyncClosed, at: str) -> None:
     state.messages.append(f"sync point {fact.sync} stays closed: {fact.detail}")
 
 
+def _sync_approved(state: RunState, fact: e.SyncApproved, at: str) -> None:
+    state.syncs[fact.sync].is_approved = True
+
+
 def _note_posted(state: RunState, fact: e.NotePosted, at: str) -> None:
     state.notes.append((fact.task, fact.text))
 
@@ -243,5 +248,6 @@ _FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
     e.SentBack: _sent_back,
     e.SyncOpened: _sync_opened,
     e.SyncClosed: _sync_closed,
+    e.SyncApproved: _sync_approved,
     e.NotePosted: _note_posted,
 }

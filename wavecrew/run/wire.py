@@ -9,6 +9,7 @@ Unix socket and gets one line back. Names here are the whole contract between
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -260,8 +261,8 @@ class EngineLine:
         return REPLIES[reply.pop("reply")].model_validate(reply)
 
     def close(self) -> None:
-        self._file.close()
-        self._socket.close()
+        with self._socket, contextlib.suppress(OSError):
+            self._file.close()
 
 
 def encode_reply(reply: Reply) -> bytes:
