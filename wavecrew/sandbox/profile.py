@@ -37,9 +37,33 @@ _UNSHARED = (
 
 # What an ordinary user could not read; it matters when the engine runs as root.
 _ROOTS_SECRETS = tuple(
-    "acpi asound interrupts kallsyms kcore keys key-users kmsg kpagecgroup kpagecount kpageflags "
-    "latency_stats mtrr pagetypeinfo sched_debug scsi slabinfo timer_list timer_stats vmallocinfo "
-    "fs bus irq driver sysrq-trigger".split()
+    [
+        "acpi",
+        "asound",
+        "interrupts",
+        "kallsyms",
+        "kcore",
+        "keys",
+        "key-users",
+        "kmsg",
+        "kpagecgroup",
+        "kpagecount",
+        "kpageflags",
+        "latency_stats",
+        "mtrr",
+        "pagetypeinfo",
+        "sched_debug",
+        "scsi",
+        "slabinfo",
+        "timer_list",
+        "timer_stats",
+        "vmallocinfo",
+        "fs",
+        "bus",
+        "irq",
+        "driver",
+        "sysrq-trigger",
+    ]
 )
 
 # The command starts only when the engine, alive and watching, has written the first line; by

@@ -11,9 +11,12 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wavecrew.errors import SandboxUnavailable
-from wavecrew.plan.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from wavecrew.plan.settings import SandboxSettings
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
