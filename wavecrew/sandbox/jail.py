@@ -46,7 +46,7 @@ _NOT_FOUND = 127
 
 def landlock_abi() -> int:
     """0 where the kernel has no Landlock."""
-    return max(0, _LIBC.syscall(_CREATE_RULESET, None, 0, _RULESET_VERSION))
+    return max(0, int(_LIBC.syscall(_CREATE_RULESET, None, 0, _RULESET_VERSION)))
 
 
 def main(control: int, status: int) -> None:
@@ -171,7 +171,7 @@ def _become(spec: dict[str, Any], failure: int) -> None:
     for kind in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(kind, signal.SIG_DFL)
     try:
-        os.execvpe(spec["argv"][0], spec["argv"], spec["env"])
+        os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - the command itself
     except OSError as error:
         os.write(2, f"{spec['argv'][0]}: {error.strerror}\n".encode())
         os._exit(_NOT_FOUND)

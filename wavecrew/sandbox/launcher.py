@@ -40,18 +40,10 @@ from wavecrew.sandbox.toolchain import SYSTEM, Toolchain
 from wavecrew.sandbox.watch import Watch, can_watch
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-_FACTS = [
-    "/proc/cpuinfo",
-    "/proc/meminfo",
-    "/proc/stat",
-    "/proc/loadavg",
-    "/proc/filesystems",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/nsswitch.conf",
-]
+_FACTS = (
+    "/proc/cpuinfo /proc/meminfo /proc/stat /proc/loadavg /proc/filesystems /etc/ld.so.cache "
+    "/etc/localtime /etc/passwd /etc/group /etc/nsswitch.conf"
+)
 _GIT_ENV = {"GIT_CONFIG_NOSYSTEM": "1"}
 """Git gives up over a system configuration that is there and cannot be read."""
 
@@ -197,7 +189,7 @@ class Landlock(Launcher):
         readable += [str(mount.host) for mount in command.mounts if not mount.writable]
         writable = [str(mount.host) for mount in command.mounts if mount.writable]
         rules = [(path, jail.READ) for path in readable if os.path.isdir(path)]
-        rules += [(path, jail.READ_A_FILE) for path in _FACTS if os.path.exists(path)]
+        rules += [(path, jail.READ_A_FILE) for path in _FACTS.split() if os.path.exists(path)]
         rules += [(path, jail.DEVICE) for path in _DEVICES if os.path.exists(path)]
         rules += [(path, jail.EVERYTHING) for path in [*writable, str(private)]]
         return {"rules": rules, "seccomp": self._filter}
