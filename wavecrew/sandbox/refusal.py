@@ -13,9 +13,7 @@ from pathlib import Path, PurePosixPath
 from wavecrew.errors import SandboxUnavailable
 from wavecrew.sandbox.model import Command, Mount
 
-_OURS = tuple(
-    "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /proc /dev /sys /tmp /home /run /var".split()
-)
+_OURS = "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /proc /dev /sys /tmp /home /run /var"
 
 
 def refuse_unsafe(command: Command, taken: Iterable[Path] = ()) -> None:
@@ -49,13 +47,11 @@ def _refuse_source(mount: Mount) -> None:
         )
 
 
-def _refuse_destination(
-    mount: Mount, mounts: tuple[Mount, ...], taken: Iterable[Path]
-) -> None:
+def _refuse_destination(mount: Mount, mounts: tuple[Mount, ...], taken: Iterable[Path]) -> None:
     if not _is_plain(mount.inside) or mount.inside == "/":
         raise _refused(f"{mount.inside!r} is not a plain absolute path to mount at")
     others = [other.inside for other in mounts if other is not mount]
-    for other in [*others, *_OURS, *map(str, taken)]:
+    for other in [*others, *_OURS.split(), *map(str, taken)]:
         if _overlap(mount.inside, other):
             raise _refused(
                 f"the mounts {mount.inside!r} and {other!r} overlap",
@@ -64,9 +60,12 @@ def _refuse_destination(
 
 
 def _is_plain(path: str) -> bool:
-    return path.startswith("/") and not path.startswith("//") and str(
-        PurePosixPath(path)
-    ) == path and ".." not in path.split("/")
+    return (
+        path.startswith("/")
+        and not path.startswith("//")
+        and str(PurePosixPath(path)) == path
+        and ".." not in path.split("/")
+    )
 
 
 def _overlap(one: str, other: str) -> bool:
