@@ -25,6 +25,8 @@ _NULL = "/dev/null"
 _HEADER = re.compile(r"@@(?: -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)?)?")
 _UNKNOWN = 999_999_999
 """Line number of a header that gives none; the context alone says where."""
+_BETWEEN = "(between files)"
+"""A line of no meaning: it keeps unidiff from taking the next file for the same one."""
 _SIGNATURE = re.compile(r"\d+\.\d+")
 
 
@@ -201,12 +203,15 @@ def _recounted(patch: str) -> str:
     """The patch with counts in hunk headers that agree with the hunks' lines."""
     lines = patch.removesuffix("\n").split("\n")
     result: list[str] = []
-    index = 0
+    index, after_hunk = 0, False
     while index < len(lines):
         header = _HEADER.match(lines[index])
         if header is None:
+            if after_hunk and lines[index].startswith("--- "):
+                result.append(_BETWEEN)
             if lines[index]:
                 result.append(lines[index])
+                after_hunk = False
             index += 1
             continue
         body = _body(lines, index + 1)
@@ -214,6 +219,7 @@ def _recounted(patch: str) -> str:
         new = sum(line[0] in " +" for line in body)
         start, target = header[1] or _UNKNOWN, header[2] or _UNKNOWN
         result += [f"@@ -{start},{old} +{target},{new} @@", *body]
+        after_hunk = True
         index += 1 + len(body)
     return "\n".join(result) + "\n"
 
