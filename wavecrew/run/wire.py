@@ -19,7 +19,14 @@ from pydantic import Field
 
 from wavecrew.gates.model import GateReport
 from wavecrew.plan.model import Record, Role, Task
-from wavecrew.plan.settings import Check, Limits, ModelSettings, SandboxSettings
+from wavecrew.plan.settings import (
+    Check,
+    Limits,
+    McpServer,
+    ModelSettings,
+    PolicyRule,
+    SandboxSettings,
+)
 
 
 class DependencyResult(Record):
@@ -76,6 +83,10 @@ class Assignment(Record):
     """The repository's checks of stage `gate`, for `run_checks`."""
     scope: tuple[tuple[str, ...], ...] = ()
     """may_write of role and task: a path must match one glob of each group."""
+    policy: tuple[PolicyRule, ...] = ()
+    """The repository's rules about tool calls, from wavecrew.toml."""
+    mcp: dict[str, McpServer] = {}
+    """The servers that the role's `mcp:NAME` tools name."""
     dependencies: tuple[DependencyResult, ...] = ()
     rework: Rework | None = None
     workspace: WorkspacePlace
