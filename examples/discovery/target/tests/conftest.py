@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TENANTS = json.loads((ROOT / "fixtures" / "tenants.json").read_text(encoding="utf-8"))
 ACME, BOREALIS = (client["id"] for client in TENANTS["clients"])
 ACME_EXIT, ACME_WAREHOUSE, BOREALIS_CORE = (e["id"] for e in TENANTS["engagements"])
-FLOW = "1b9a7d5e-3c21-4f60-8a9b-aaaaaaaaaa01"
+FLOW = {
+    "id": "1b9a7d5e-3c21-4f60-8a9b-aaaaaaaaaa01",
+    "flow_id": "1b9a7d5e-3c21-4f60-8a9b-bbbbbbbbbb01",
+    "client_account_id": ACME,
+    "engagement_id": ACME_EXIT,
+}
 
 
 @pytest.fixture
@@ -44,15 +49,21 @@ def session(engine: Engine) -> Iterator[Session]:
         session.flush()
         session.add_all(Engagement(**engagement) for engagement in TENANTS["engagements"])
         session.flush()
-        session.add(DiscoveryFlow(id=FLOW, client_account_id=ACME, engagement_id=ACME_EXIT))
+        session.add(DiscoveryFlow(**FLOW))
         session.commit()
         yield session
 
 
 @pytest.fixture
 def context() -> RequestContext:
-    """The first client's first engagement, with the flow's primary key as `flow_id`."""
-    return RequestContext(ACME, ACME_EXIT, user_id=None, flow_id=FLOW)
+    """The first client's first engagement, inside the flow."""
+    return RequestContext(ACME, ACME_EXIT, user_id="jo", flow_id=FLOW["flow_id"])
+
+
+@pytest.fixture
+def flow(session: Session) -> DiscoveryFlow:
+    """The row of the flow that `context` is in."""
+    return session.get_one(DiscoveryFlow, FLOW["id"])
 
 
 @pytest.fixture
