@@ -1,4 +1,4 @@
-"""How is a check run at a tree? In a fresh checkout, in the sandbox, set-up first, then thrown away.
+"""How is a check run at a tree? In a fresh checkout in the sandbox, set-up first.
 
 Every check has a checkout of its own, so that what one leaves behind cannot
 help the next. A command that invokes pytest gets a plugin (`inside/`) that

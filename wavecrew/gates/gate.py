@@ -78,7 +78,7 @@ class GateInput(VerifyInput):
 
 
 def gate(input: GateInput) -> GateReport:
-    """Judge a branch. Raises only when the environment is broken (GitFailed, SandboxUnavailable)."""
+    """Judge a branch. GitFailed or SandboxUnavailable when the environment is broken."""
     changes = input.mirror.changes(input.base, input.tree)
     paths = tuple(change.path for change in changes)
     if not changes:
@@ -135,7 +135,8 @@ class _Work:
         self.baseline.keep(self.input.tree, check, self.input.settings, result)
         watched = against is not None and counts_tests(check) and result.verdict == "pass"
         note = ""
-        if watched or result.verdict == "fail":
+        has_base = self.base_tree != self.input.tree
+        if has_base and (watched or result.verdict == "fail"):
             base = self.baseline.result(
                 self.base_tree,
                 check,

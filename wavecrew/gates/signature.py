@@ -15,6 +15,7 @@ import griffe
 Kind = griffe.ParameterKind
 POSITIONAL = (Kind.positional_only, Kind.positional_or_keyword)
 VARIADIC = (Kind.var_positional, Kind.var_keyword)
+STARS = {Kind.var_positional: "*", Kind.var_keyword: "**"}
 
 
 def promised(signature: str) -> griffe.Function | None:
@@ -36,7 +37,7 @@ def told(parameters: list[griffe.Parameter], returns: object) -> str:
     for p in parameters:
         if p.kind is Kind.keyword_only and not any(part.startswith("*") for part in parts):
             parts.append("*")
-        star = {Kind.var_positional: "*", Kind.var_keyword: "**"}.get(p.kind, "")  # type: ignore[call-overload]
+        star = STARS.get(p.kind, "") if p.kind else ""
         note = f": {p.annotation}" if p.annotation is not None else ""
         default = f" = {p.default}" if p.default is not None and p.kind not in VARIADIC else ""
         parts.append(f"{star}{p.name}{note}{default}")
