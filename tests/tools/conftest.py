@@ -127,9 +127,7 @@ def role() -> Callable[..., Role]:
 
 
 @pytest.fixture
-def make_agent(
-    tmp_path: Path, sandbox: Sandbox, role: Callable[..., Role]
-) -> Callable[..., Agent]:
+def make_agent(tmp_path: Path, sandbox: Sandbox, role: Callable[..., Role]) -> Callable[..., Agent]:
     def make(
         *,
         registry: ToolRegistry | None = None,

@@ -49,7 +49,7 @@ class PlainLines:
     def __init__(self, parts: Parts) -> None:
         from wavecrew.cli.lines import plain_line
 
-        titles = {task.id: task.title for task in parts.spec.tasks}
+        titles: dict[str, str] = {task.id: task.title for task in parts.spec.tasks}
 
         def tell(event: Event) -> None:
             if line := plain_line(event, titles):
