@@ -38,6 +38,7 @@ _LEAST_ADDRESS_SPACE = 8192 * _MB
 _OPEN_FILES = 1024
 _LAUNCH_ENV = {"PATH": "/usr/bin:/bin"}
 
+
 class Bubblewrap:
     mode: Mode = "bubblewrap"
 

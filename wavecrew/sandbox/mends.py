@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from wavecrew.errors import SandboxUnavailable
 
-INSTALL = "Install it: `apt install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
+INSTALL = (
+    "Install it: `apt install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
+)
 _APPARMOR = (
     "User namespaces are refused. On Ubuntu 24.04 or newer allow them for /usr/bin/bwrap with an "
     "AppArmor profile, elsewhere set the sysctl kernel.unprivileged_userns_clone to 1."

@@ -49,9 +49,7 @@ def _refuse_source(mount: Mount) -> None:
         )
 
 
-def _refuse_destination(
-    mount: Mount, mounts: tuple[Mount, ...], taken: Iterable[Path]
-) -> None:
+def _refuse_destination(mount: Mount, mounts: tuple[Mount, ...], taken: Iterable[Path]) -> None:
     if not _is_plain(mount.inside) or mount.inside == "/":
         raise _refused(f"{mount.inside!r} is not a plain absolute path to mount at")
     others = [other.inside for other in mounts if other is not mount]
@@ -64,9 +62,12 @@ def _refuse_destination(
 
 
 def _is_plain(path: str) -> bool:
-    return path.startswith("/") and not path.startswith("//") and str(
-        PurePosixPath(path)
-    ) == path and ".." not in path.split("/")
+    return (
+        path.startswith("/")
+        and not path.startswith("//")
+        and str(PurePosixPath(path)) == path
+        and ".." not in path.split("/")
+    )
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -268,9 +268,7 @@ class _Filter:
                 self._code += [_jump(_JEQ, number, 0, 1), _refusal(code)]
 
     def refuse_bits(self, name: str, argument: int, bits: int) -> None:
-        self.rule(
-            name, [_load_arg(argument), _jump(_JSET, bits, 0, 1), _refusal(errno.EPERM)]
-        )
+        self.rule(name, [_load_arg(argument), _jump(_JSET, bits, 0, 1), _refusal(errno.EPERM)])
 
     def refuse_values(self, name: str, argument: int, values: tuple[int, ...]) -> None:
         checks = [_jump(_JEQ, value, len(values) - at, 0) for at, value in enumerate(values)]
@@ -290,9 +288,7 @@ class _Filter:
         )
 
     def refuse_other_than(self, name: str, argument: int, value: int) -> None:
-        self.rule(
-            name, [_load_arg(argument), _jump(_JEQ, value, 1, 0), _refusal(errno.EPERM)]
-        )
+        self.rule(name, [_load_arg(argument), _jump(_JEQ, value, 1, 0), _refusal(errno.EPERM)])
 
     def assembled(self) -> bytes:
         return b"".join(struct.pack("<HBBI", *step) for step in [*self._code, _ret(_ALLOW)])
