@@ -56,7 +56,9 @@ class Bare:
                 gone = f"0 {'0' * 40}\t{path}\0".encode()
                 self.git("update-index", "-z", "--index-info", stdin=gone, index=index)
             else:
-                blob = self.git("hash-object", "-w", "--stdin", stdin=text.encode()).decode().strip()
+                blob = (
+                    self.git("hash-object", "-w", "--stdin", stdin=text.encode()).decode().strip()
+                )
                 entry = f"100644,{blob},{path}"
                 self.git("update-index", "--add", "--cacheinfo", entry, index=index)
         return self._committed(index, base)
@@ -96,7 +98,12 @@ class Bare:
         command = Command(
             argv=("sh", "-c", script, tree),
             mounts=(Mount(into, "/workspace", writable=True), Mount(self.path, "/bare")),
-            env={"GIT_DIR": "/bare", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"},
+            env={
+                "GIT_DIR": "/bare",
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": "safe.directory",
+                "GIT_CONFIG_VALUE_0": "*",
+            },
         )
         done = sandbox.run(command)
         assert done.exit_code == 0, done.stdout

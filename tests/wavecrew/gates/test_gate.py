@@ -34,7 +34,9 @@ def judged(bare, asked, base, files, **given):
 
 
 def test_a_sound_branch_passes_with_evidence_at_its_tree(bare, asked, base, tmp_path):
-    report = judged(bare, asked, base, FEATURE, done_when=("python -m pytest -q tests", "test -f shop/tax.py"))
+    report = judged(
+        bare, asked, base, FEATURE, done_when=("python -m pytest -q tests", "test -f shop/tax.py")
+    )
     assert report.verdict == "pass"
     assert report.findings == ()
     assert report.changed == ("shop/tax.py",)
@@ -86,7 +88,9 @@ def test_no_tests_collected_never_passes(bare, asked):
 
 
 def test_tests_that_are_all_skipped_are_no_tests(bare, asked, base):
-    files = {"tests/test_tax.py": "import pytest\n\n@pytest.mark.skip\ndef test_tax():\n    assert 1\n"}
+    files = {
+        "tests/test_tax.py": "import pytest\n\n@pytest.mark.skip\ndef test_tax():\n    assert 1\n"
+    }
     report = judged(bare, asked, base, files, checks=(), done_when=("pytest -q tests/test_tax.py",))
     assert (report.verdict, report.rules) == ("no_tests", ("no_tests",))
 
@@ -120,7 +124,12 @@ def test_a_write_outside_the_scope_is_found(bare, asked, base):
 
 
 def test_policy_files_are_never_an_agents(bare, asked, base):
-    files = {"wavecrew.toml": "", ".github/workflows/ci.yml": "", "conftest.py": "", "pytest.py": ""}
+    files = {
+        "wavecrew.toml": "",
+        ".github/workflows/ci.yml": "",
+        "conftest.py": "",
+        "pytest.py": "",
+    }
     report = judged(bare, asked, base, FEATURE | files)
     told = {f.path for f in report.findings if f.rule == "forbidden_entry"}
     assert told == set(files)
@@ -134,13 +143,17 @@ def test_a_nested_repository_is_forbidden(bare, asked, base):
 
 
 def test_a_skipped_test_is_found(bare, asked, base):
-    text = SHOP["tests/test_price.py"].replace("def test_total", "@pytest.mark.skip\ndef test_total")
+    text = SHOP["tests/test_price.py"].replace(
+        "def test_total", "@pytest.mark.skip\ndef test_total"
+    )
     report = judged(bare, asked, base, {"tests/test_price.py": "import pytest\n" + text})
     assert (report.verdict, report.rules) == ("fail", ("test_skipped",))
 
 
 def test_a_weakened_test_is_found(bare, asked, base):
-    text = SHOP["tests/test_price.py"].replace("assert total([]) == 0", "assert total([]) is not None")
+    text = SHOP["tests/test_price.py"].replace(
+        "assert total([]) == 0", "assert total([]) is not None"
+    )
     report = judged(bare, asked, base, {"tests/test_price.py": text})
     assert (report.verdict, report.rules) == ("fail", ("test_weakened",))
 
@@ -265,7 +278,9 @@ def test_hostile_code_under_test_cannot_turn_red_into_green(bare, asked, base, s
 
 
 def test_a_pytest_wrapped_in_a_command_is_still_counted(bare, asked, base):
-    report = judged(bare, asked, base, FEATURE, checks=(), done_when=("PYTHONPATH=. pytest -q && true",))
+    report = judged(
+        bare, asked, base, FEATURE, checks=(), done_when=("PYTHONPATH=. pytest -q && true",)
+    )
     assert (report.verdict, report.evidence[0].passed) == ("pass", 2)
 
 
@@ -290,9 +305,16 @@ def test_nested_pytest_runs_of_tests_do_not_disturb_the_report(bare, asked, base
 def test_held_out_tests_are_there_for_their_check_alone(bare, asked, base, tmp_path):
     held = tmp_path / "project" / "acceptance"
     held.mkdir(parents=True)
-    (held / "test_tax.py").write_text("from shop.tax import tax\n\ndef test_tax():\n    assert tax(10) == 2\n")
+    (held / "test_tax.py").write_text(
+        "from shop.tax import tax\n\ndef test_tax():\n    assert tax(10) == 2\n"
+    )
     checks = (
-        Check(name="acceptance", run="python -m pytest -q /held-out", kind="pytest", held_out="acceptance"),
+        Check(
+            name="acceptance",
+            run="python -m pytest -q /held-out",
+            kind="pytest",
+            held_out="acceptance",
+        ),
         Check(name="hidden", run="! test -e /held-out"),
     )
     report = judged(bare, asked, base, FEATURE, checks=checks, held_out_root=tmp_path / "project")
@@ -356,7 +378,10 @@ def test_a_merged_tree_is_held_against_the_tip_it_follows(bare, merged):
     report = verify_tree(merged(tip, broken))
     assert (report.verdict, report.rules) == ("fail", ("red_tests",))
     promise = Contract(symbol="shop.tax.tax")
-    assert verify_tree(merged(tip, broken, provides=(promise,))).rules == ("red_tests", "contract_broken")
+    assert verify_tree(merged(tip, broken, provides=(promise,))).rules == (
+        "red_tests",
+        "contract_broken",
+    )
 
 
 def test_a_red_tree_is_no_excuse_for_itself(bare, merged):

@@ -27,7 +27,9 @@ def rules(*args, **kwargs):
 
 def case(body, decorator="", head="import pytest, unittest\n"):
     mark = f"{decorator}\n" if decorator else ""
-    return f"{head}\n{mark}def test_x():\n{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n"
+    return (
+        f"{head}\n{mark}def test_x():\n{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n"
+    )
 
 
 # -- deleted ------------------------------------------------------------------------------------
@@ -52,7 +54,9 @@ def test_of_two_equal_tests_removing_one_is_found(trees):
 
 
 def test_a_test_replaced_by_another_is_deleted(trees):
-    assert rules(trees, TWO, TWO.replace("test_b", "test_c").replace("== 2", "== 3")) == {"test_deleted"}
+    assert rules(trees, TWO, TWO.replace("test_b", "test_c").replace("== 2", "== 3")) == {
+        "test_deleted"
+    }
 
 
 def test_a_test_moved_where_nothing_collects_it_is_deleted(trees):
@@ -85,7 +89,9 @@ def test_methods_and_inherited_classes_count_as_tests(trees):
     assert rules(trees, before, "") == {"test_deleted"}
     told = found(trees, before, before.replace("TestOther", "Other")).findings
     assert [f.message.split(" ")[0] for f in told] == [f"{PATH}::TestOther::test_a"]
-    assert rules(trees, before, before.replace("TestStore(StoreTests)", "TestStore")) == {"test_deleted"}
+    assert rules(trees, before, before.replace("TestStore(StoreTests)", "TestStore")) == {
+        "test_deleted"
+    }
 
 
 def test_a_second_definition_that_hides_the_first_is_judged(trees):
@@ -93,7 +99,10 @@ def test_a_second_definition_that_hides_the_first_is_judged(trees):
 
 
 def test_new_tests_and_formatting_are_no_finding(trees):
-    after = TWO.replace("f() == 1", "f( )==1") + '\n\ndef test_c():\n    """New."""\n    assert g() == 3\n'
+    after = (
+        TWO.replace("f() == 1", "f( )==1")
+        + '\n\ndef test_c():\n    """New."""\n    assert g() == 3\n'
+    )
     assert rules(trees, TWO, after) == set()
 
 
@@ -117,7 +126,9 @@ def test_product_code_is_not_judged_as_tests(trees):
     ],
 )
 def test_a_new_mark_that_skips_is_found(trees, decorator):
-    assert "test_skipped" in rules(trees, case("assert f() == 1"), case("assert f() == 1", decorator))
+    assert "test_skipped" in rules(
+        trees, case("assert f() == 1"), case("assert f() == 1", decorator)
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +157,9 @@ def test_a_new_call_that_skips_is_found(trees, head, line):
     ],
 )
 def test_a_whole_file_that_is_newly_skipped_is_found(trees, line):
-    assert rules(trees, "import pytest\n" + TWO, f"import pytest\n{line}\n" + TWO) == {"test_skipped"}
+    assert rules(trees, "import pytest\n" + TWO, f"import pytest\n{line}\n" + TWO) == {
+        "test_skipped"
+    }
 
 
 def test_a_class_that_is_newly_skipped_is_found(trees):
@@ -156,7 +169,9 @@ def test_a_class_that_is_newly_skipped_is_found(trees):
 
 
 def test_a_mark_kept_under_a_name_is_still_that_mark(trees):
-    before = "import pytest\nslow = pytest.mark.skipif(X, reason='x')\ndef test_a():\n    assert f()\n"
+    before = (
+        "import pytest\nslow = pytest.mark.skipif(X, reason='x')\ndef test_a():\n    assert f()\n"
+    )
     assert rules(trees, before, before.replace("def test", "@slow\ndef test")) == {"test_skipped"}
 
 
@@ -175,7 +190,10 @@ def test_a_file_that_moves_with_its_own_mark_is_no_finding(trees):
 
 def test_a_method_that_is_only_called_skip_is_no_finding(trees):
     before = case("assert query().all() == []")
-    assert rules(trees, before, case("assert query().all() == []\nassert query().skip(3).all() == []")) == set()
+    assert (
+        rules(trees, before, case("assert query().all() == []\nassert query().skip(3).all() == []"))
+        == set()
+    )
 
 
 # -- weakened -----------------------------------------------------------------------------------
@@ -201,7 +219,10 @@ def test_a_method_that_is_only_called_skip_is_no_finding(trees):
         ("assert f() == 1 and g() == 2", "assert f() == 1"),
         ("assert f() == 1\nassert f() == 1", "assert f() == 1"),
         ("with pytest.raises(ValueError):\n    f()", "with pytest.raises(Exception):\n    f()"),
-        ("with pytest.raises(ValueError, match='x'):\n    f()", "with pytest.raises(ValueError):\n    f()"),
+        (
+            "with pytest.raises(ValueError, match='x'):\n    f()",
+            "with pytest.raises(ValueError):\n    f()",
+        ),
         ("with pytest.raises(ValueError):\n    f()", "try:\n    f()\nexcept ValueError:\n    pass"),
         ("assert f() == pytest.approx(1)", "assert f() == pytest.approx(1, rel=0.5)"),
         ("assert f() == pytest.approx(1, abs=0.01)", "assert f() == pytest.approx(1, abs=10)"),
@@ -260,12 +281,20 @@ def test_fewer_parameter_sets_are_found(trees):
         ("def pytest_collection_modifyitems(items):\n    items.clear()", "test_skipped"),
         ("def pytest_ignore_collect():\n    return True", "test_skipped"),
         ("def pytest_runtest_makereport(item, call):\n    return None", "test_weakened"),
-        ("import pytest\n@pytest.fixture(autouse=True)\ndef q():\n    pytest.skip('x')", "test_skipped"),
+        (
+            "import pytest\n@pytest.fixture(autouse=True)\ndef q():\n    pytest.skip('x')",
+            "test_skipped",
+        ),
     ],
 )
 def test_a_conftest_that_leaves_tests_out_is_found(trees, line, rule):
     assert rules(trees, {}, {"tests/conftest.py": line + "\n"}) == {rule}
-    assert rules(trees, {"tests/conftest.py": line + "\n"}, {"tests/conftest.py": line + "\n\nx = 1\n"}) == set()
+    assert (
+        rules(
+            trees, {"tests/conftest.py": line + "\n"}, {"tests/conftest.py": line + "\n\nx = 1\n"}
+        )
+        == set()
+    )
 
 
 def test_a_hook_hidden_in_a_plugin_module_is_found(trees):
