@@ -99,11 +99,13 @@ def says_nothing_new(result: Result, base: Result) -> bool:
 
     Lines are compared without their numbers, each as often as it occurs, so a
     complaint that moved is the same one and a second one of its kind is new.
+    A command that prints nothing cannot be compared, so its red counts.
     """
     if base.verdict != "fail" or base.exit_code != result.exit_code:
         return False
-    return not (_lines(result.output) - _lines(base.output))
+    return bool(_lines(base.output)) and not (_lines(result.output) - _lines(base.output))
 
 
 def _lines(output: str) -> Counter[str]:
-    return Counter(re.sub(r"\d+", "#", line.strip()) for line in output.splitlines())
+    said = (line for line in output.splitlines() if not line.startswith(("$ ", "[exit ")))
+    return Counter(re.sub(r"\d+", "#", line.strip()) for line in said if line.strip())

@@ -71,7 +71,7 @@ class Runner:
             self._remove(place)
 
     def _run(self, check: Check, place: Path) -> Result:
-        mounts = [Mount(place / "tree", TREE, writable=True)]
+        mounts = [self._mount(place / "tree", TREE, writable=True)]
         output, held_out = "", self._held_out(check)
         for command in self.settings.workspace.setup:
             done = self._shell(command, mounts, self.settings.limits.command_s, {})
@@ -84,10 +84,11 @@ class Runner:
             if held_out is None:
                 why = f"its held-out folder {check.held_out!r} does not exist"
                 return Result(verdict="could_not_run", rule="could_not_run", why=why)
-            mounts.append(Mount(held_out, HELD_OUT))
+            mounts.append(self._mount(held_out, HELD_OUT))
         if counts_tests(check):
-            return self._pytest(check, place, mounts, output)
-        done = self._shell(check.run, mounts, check.timeout_s, {})
+            line = self._line(check, held_out)
+            return self._pytest(check, line, place, mounts, output)
+        done = self._shell(self._line(check, held_out), mounts, check.timeout_s, {})
         verdict, rule, why = of_command(done)
         return Result(
             verdict=verdict,
@@ -98,23 +99,27 @@ class Runner:
             output=output + _printed(check.run, done),
         )
 
-    def _pytest(self, check: Check, place: Path, mounts: list[Mount], output: str) -> Result:
+    def _pytest(
+        self, check: Check, line: str, place: Path, mounts: list[Mount], output: str
+    ) -> Result:
         shutil.copyfile(PLUGIN, place / "receipt" / PLUGIN.name)
         mounts = [
             *mounts,
-            Mount(place / "report", REPORTS, writable=True),
-            Mount(place / "receipt", RECEIPT),
+            self._mount(place / "report", REPORTS, writable=True),
+            self._mount(place / "receipt", RECEIPT),
         ]
+        reports, receipt = mounts[-2].inside, mounts[-1].inside
         key = secrets.token_hex(32)
         given = self.settings.sandbox.env
         env = {
             "WAVECREW_SEAL": key,
-            "PYTHONPATH": ":".join(filter(None, (RECEIPT, given.get("PYTHONPATH", "")))),
+            "WAVECREW_REPORTS": reports,
+            "PYTHONPATH": ":".join(filter(None, (receipt, given.get("PYTHONPATH", "")))),
             "PYTEST_ADDOPTS": " ".join(filter(None, (given.get("PYTEST_ADDOPTS", ""), OPTIONS))),
         }
         # A command that sets PYTHONPATH itself would lose the plugin.
-        run = check.run.replace("PYTHONPATH=", f"PYTHONPATH={RECEIPT}:")
-        done = self._shell(run, mounts, check.timeout_s, env)
+        line = line.replace("PYTHONPATH=", f"PYTHONPATH={receipt}:")
+        done = self._shell(line, mounts, check.timeout_s, env)
         report: Report | str
         try:
             report = read_reports(place / "report", key)
@@ -147,8 +152,24 @@ class Runner:
         )
         env = {"PYTHONDONTWRITEBYTECODE": "1", **env}
         return self.sandbox.run(
-            Command(argv=("sh", "-c", command), mounts=tuple(mounts), env=env, caps=caps)
+            Command(
+                argv=("sh", "-c", command),
+                mounts=tuple(mounts),
+                cwd=mounts[0].inside,
+                env=env,
+                caps=caps,
+            )
         )
+
+    def _mount(self, host: Path, inside: str, *, writable: bool = False) -> Mount:
+        """Only bubblewrap can show a folder elsewhere; the other modes see it where it is."""
+        seen = inside if self.sandbox.mode == "bubblewrap" else str(host)
+        return Mount(host, seen, writable)
+
+    def _line(self, check: Check, held_out: Path | None) -> str:
+        if held_out is None or self.sandbox.mode == "bubblewrap":
+            return check.run
+        return check.run.replace(HELD_OUT, str(held_out))
 
     def _held_out(self, check: Check) -> Path | None:
         if not check.held_out or self.held_out_root is None:
@@ -164,7 +185,7 @@ class Runner:
             return
         except (OSError, RecursionError):
             clean = "chmod -R u+rwX . ; find . -mindepth 1 -delete"
-            mounts = [Mount(place / "tree", TREE, writable=True)]
+            mounts = [self._mount(place / "tree", TREE, writable=True)]
             if (place / "tree").is_dir():
                 self._shell(clean, mounts, self.settings.limits.command_s, {})
             shutil.rmtree(place, ignore_errors=True)

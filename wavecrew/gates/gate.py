@@ -20,7 +20,7 @@ from wavecrew.gates.contracts import contract_findings
 from wavecrew.gates.model import Evidence, Finding, GateReport, Rule, Verdict
 from wavecrew.gates.policy import policy_findings
 from wavecrew.gates.scope import Scope, scope_findings
-from wavecrew.gates.source import Source
+from wavecrew.gates.source import Source, shown
 from wavecrew.gates.tamper import Tampering, tampering
 from wavecrew.gates.text import cut
 from wavecrew.gates.vanished import vanished
@@ -91,7 +91,7 @@ def gate(input: GateInput) -> GateReport:
     if not input.allow_test_changes:
         found = tampering(input.mirror, input.base, input.tree, changes)
     findings = [
-        *policy_findings(input.mirror, input.tree, changes, input.scope),
+        *policy_findings(changes, input.scope),
         *scope_findings(paths, input.scope),
         *found.findings,
     ]
@@ -251,8 +251,7 @@ def _telling(text: str) -> list[str]:
     """The lines of a failure that say what is wrong: the error first, then where."""
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("E ")]
-    first = lines[:1] if lines else []
-    chosen = [*first, *errors, *lines[-1:]] if errors else lines
+    chosen = [*errors, *lines[-1:]] if errors else lines
     return list(dict.fromkeys(line[:300] for line in chosen))[:FAILURE_LINES]
 
 
@@ -273,5 +272,5 @@ def _report(
         verdict=min(verdicts, key=WORST_FIRST.index, default="no_tests"),
         findings=tuple(told),
         evidence=tuple(evidence),
-        changed=paths,
+        changed=tuple(map(shown, paths)),
     )

@@ -3,18 +3,18 @@
 Policy files (the plan, the roles, the repository's checks) are never an
 agent's to change. CI files and the root conftest may change only when the
 scope names them. A new module at the root that shadows Python's or pytest's
-own would run in their place in every check, so it is refused as well.
+own would run in their place in every check, so it is refused as well. Links
+that leave the tree are refused earlier, when the mirror imports it.
 """
 
 from __future__ import annotations
 
-import posixpath
 import sys
 from collections.abc import Sequence
 
 from wavecrew.gates.model import Finding
 from wavecrew.gates.scope import Scope
-from wavecrew.gates.source import GITLINK, LINK, Changed, Source
+from wavecrew.gates.source import GITLINK, Changed, shown
 
 NEVER = frozenset({"wavecrew.toml", "agents.yaml", "tasks.yaml", ".gitmodules", ".gitattributes"})
 NAMED_ONLY = frozenset({".github", "conftest.py"})
@@ -33,28 +33,25 @@ SHADOWS = (sys.stdlib_module_names - {"test"}) | {
 }
 
 
-def policy_findings(
-    source: Source, tree: str, changes: Sequence[Changed], scope: Scope
-) -> tuple[Finding, ...]:
+def policy_findings(changes: Sequence[Changed], scope: Scope) -> tuple[Finding, ...]:
     """What no gate lets through, whatever the scope allows."""
-    told = ((change, _refused(source, tree, change, scope)) for change in changes)
+    told = ((change, _refused(change, scope)) for change in changes)
     return tuple(
-        Finding(rule="forbidden_entry", path=change.path, message=why)
+        Finding(rule="forbidden_entry", path=shown(change.path), message=why)
         for change, why in told
         if why
     )
 
 
-def _refused(source: Source, tree: str, change: Changed, scope: Scope) -> str:
-    path, first = change.path, change.path.split("/", 1)[0]
+def _refused(change: Changed, scope: Scope) -> str:
+    path = shown(change.path)
+    first = path.split("/", 1)[0]
     if path in NEVER or path.endswith("/.gitmodules"):
         return f"{path!r} decides how work is judged and is never changed by a task; put it back."
     if first in NAMED_ONLY and not _named(first, scope):
         return f"{path!r} runs in every check and this task's scope does not name it; put it back."
     if change.mode == GITLINK:
         return f"{path!r} is a nested repository; delete it, or add its files without their .git."
-    if change.mode == LINK and _leaves(path, source.read(tree, path) or b""):
-        return f"{path!r} is a link that leaves the tree; make it a file or point it inside."
     if change.status == "A" and _shadows(path):
         return (
             f"{path!r} would be imported in place of the module {_module(path)!r} that Python or "
@@ -67,12 +64,6 @@ def _named(first: str, scope: Scope) -> bool:
     return bool(scope) and all(
         any(glob.lstrip("/").split("/", 1)[0] == first for glob in group) for group in scope
     )
-
-
-def _leaves(path: str, target: bytes) -> bool:
-    to = target.decode("utf-8", errors="replace")
-    end = posixpath.normpath(posixpath.join(posixpath.dirname(path), to))
-    return to.startswith("/") or end == ".." or end.startswith("../")
 
 
 def _module(path: str) -> str:

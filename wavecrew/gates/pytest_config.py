@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wavecrew.gates.model import Finding, Rule
-from wavecrew.gates.source import Source, text_at
+from wavecrew.gates.source import Texts, shown
 
 FILES = (
     "pytest.toml",
@@ -62,33 +62,31 @@ PATTERNS = {
 }
 
 
-def config_findings(
-    source: Source, base: str, tree: str, changed: Iterable[str]
-) -> tuple[Finding, ...]:
+def config_findings(before: Texts, after: Texts, changed: Iterable[str]) -> tuple[Finding, ...]:
     """What the configuration files among `changed` take away from the tests."""
     folders = {path.rpartition("/")[0] for path in changed if path.rpartition("/")[2] in FILES}
     found: list[Finding] = []
     for folder in sorted(folders):
-        _, before = effective(source, base, folder)
-        path, after = effective(source, tree, folder)
-        for rule, why in narrowed(before, after):
-            where = path or folder or "the pytest configuration"
+        _, old = effective(before, folder)
+        path, new = effective(after, folder)
+        for rule, why in narrowed(old, new):
+            where = shown(path or folder) or "the pytest configuration"
             message = f"{where} {why}; leave the configuration as the base has it."
-            found.append(Finding(rule=rule, path=path, message=message))
+            found.append(Finding(rule=rule, path=shown(path), message=message))
     return tuple(found)
 
 
-def patterns(source: Source, treeish: str) -> tuple[str, ...]:
+def patterns(texts: Texts) -> tuple[str, ...]:
     """File names the root configuration collects tests from."""
-    _, options = effective(source, treeish, "")
+    _, options = effective(texts, "")
     return tuple(_words(options.get("python_files"))) or PATTERNS["python_files"]
 
 
-def effective(source: Source, treeish: str, folder: str) -> tuple[str, Options]:
+def effective(texts: Texts, folder: str) -> tuple[str, Options]:
     """(file, options) of the configuration pytest takes in a folder; ("", {}) without one."""
     for name in FILES:
         path = f"{folder}/{name}" if folder else name
-        text = text_at(source, treeish, path)
+        text = texts.at(path)
         if text is not None and (options := _options(name, text)) is not None:
             return path, options
     return "", {}

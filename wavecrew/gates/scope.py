@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathspec import GitIgnoreSpec
 
 from wavecrew.gates.model import Finding
+from wavecrew.gates.source import shown
 
 Scope = tuple[tuple[str, ...], ...]
 MOST_TOLD = 20
@@ -20,7 +21,7 @@ MOST_TOLD = 20
 def outside(paths: Iterable[str], scope: Scope) -> tuple[str, ...]:
     """The paths that some group of the scope does not match, in their order."""
     specs = [GitIgnoreSpec.from_lines(group) for group in scope]
-    return tuple(p for p in paths if not all(spec.match_file(p) for spec in specs))
+    return tuple(p for p in paths if not all(spec.match_file(shown(p)) for spec in specs))
 
 
 def scope_findings(paths: Iterable[str], scope: Scope) -> tuple[Finding, ...]:
@@ -30,8 +31,8 @@ def scope_findings(paths: Iterable[str], scope: Scope) -> tuple[Finding, ...]:
     findings = [
         Finding(
             rule="out_of_scope",
-            path=path,
-            message=f"{path!r} may not be written by this task, which may write {allowed}; "
+            path=shown(path),
+            message=f"{shown(path)!r} may not be written by this task, which may write {allowed}; "
             "put the file back as the base has it, or keep the change inside those paths.",
         )
         for path in strays[:MOST_TOLD]

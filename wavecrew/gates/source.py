@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from wavecrew.sandbox.model import Sandbox
 
-LINK = "120000"
 GITLINK = "160000"
 
 
@@ -30,16 +29,15 @@ class Changed(Protocol):
 
 
 class Source(Protocol):
-    """Reads objects only. A `treeish` is a commit or a tree id; paths are relative, with `/`."""
+    """Reads objects only. A `treeish` is a commit or a tree id; paths are relative, with `/`.
+
+    Bytes of a path that are no UTF-8 stand as surrogate escapes.
+    """
 
     def changes(self, base: str, tree: str, /) -> Sequence[Changed]: ...
 
-    def read(self, treeish: str, path: str, /) -> bytes | None:
-        """The blob's bytes, a link's target for a link, None when there is no such path."""
-        ...
-
-    def ls(self, treeish: str, prefix: str = "", /) -> Sequence[str]:
-        """Every file's path, recursively."""
+    def read_all(self, treeish: str, paths: Iterable[str], /) -> Mapping[str, bytes]:
+        """Contents of the regular files among `paths`; a link or a missing path has none."""
         ...
 
     def tree_of(self, commit: str, /) -> str: ...
@@ -49,7 +47,24 @@ class Source(Protocol):
         ...
 
 
-def text_at(source: Source, treeish: str, path: str) -> str | None:
-    """A file as text; bytes that are no UTF-8 become replacement characters."""
-    data = source.read(treeish, path)
-    return None if data is None else data.decode("utf-8", errors="replace")
+class Texts:
+    """Files of one tree as text; what is asked for ahead is read in one go."""
+
+    def __init__(self, source: Source, treeish: str, ahead: Iterable[str] = ()) -> None:
+        self._source = source
+        self._treeish = treeish
+        wanted = tuple(ahead)
+        found = source.read_all(treeish, wanted) if wanted else {}
+        self._known = {path: found.get(path) for path in wanted}
+
+    def at(self, path: str) -> str | None:
+        """Bytes that are no UTF-8 become replacement characters; None without such a file."""
+        if path not in self._known:
+            self._known[path] = self._source.read_all(self._treeish, (path,)).get(path)
+        data = self._known[path]
+        return None if data is None else data.decode("utf-8", errors="replace")
+
+
+def shown(path: str) -> str:
+    """A path as it can be written down: bytes that are no UTF-8 as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from wavecrew.gates.assertions import weakened
 from wavecrew.gates.model import Finding, Rule
 from wavecrew.gates.names import key_of, parsed
-from wavecrew.gates.pytest_config import config_findings, patterns
-from wavecrew.gates.source import Changed, Source, text_at
+from wavecrew.gates.pytest_config import FILES, config_findings, patterns
+from wavecrew.gates.source import Changed, Source, Texts, shown
 from wavecrew.gates.testfile import (
     Case,
     CaseFile,
@@ -69,29 +69,28 @@ class Tampering:
     gone: set[Place] = field(default_factory=set)
 
     def tell(self, rule: Rule, path: str, line: int, message: str) -> None:
-        self.findings.append(Finding(rule=rule, path=path, line=line, message=message))
+        self.findings.append(
+            Finding(rule=rule, path=shown(path), line=line, message=shown(message))
+        )
 
 
 def tampering(source: Source, base: str, tree: str, changes: Sequence[Changed]) -> Tampering:
     """Everything the changes take away from the tests of `base`."""
     found = Tampering()
     python = [change.path for change in changes if change.path.endswith(".py")]
-    before_names, after_names = patterns(source, base), patterns(source, tree)
+    before, after = Texts(source, base, [*FILES, *python]), Texts(source, tree, [*FILES, *python])
+    before_names, after_names = patterns(before), patterns(after)
     pairs = []
     for path in python:
         if is_collected(path, before_names) or is_collected(path, after_names) or is_support(path):
-            old = read_cases(
-                path, text_at(source, base, path), collected=is_collected(path, before_names)
-            )
-            new = read_cases(
-                path, text_at(source, tree, path), collected=is_collected(path, after_names)
-            )
+            old = read_cases(path, before.at(path), collected=is_collected(path, before_names))
+            new = read_cases(path, after.at(path), collected=is_collected(path, after_names))
             pairs.append((old, new))
     _deleted(found, pairs)
     _compared(found, pairs)
     for path in python:
-        _hooks(found, path, text_at(source, base, path), text_at(source, tree, path))
-    found.findings += config_findings(source, base, tree, [change.path for change in changes])
+        _hooks(found, path, before.at(path), after.at(path))
+    found.findings += config_findings(before, after, [change.path for change in changes])
     return found
 
 

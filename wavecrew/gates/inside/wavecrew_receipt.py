@@ -1,6 +1,6 @@
 """A pytest plugin the engine loads inside the sandbox: every session leaves a sealed report.
 
-It sends pytest's JUnit file to /report under the session's own name and, after
+It sends pytest's JUnit file to the report folder under the session's own name and, after
 everything else has ended, seals its bytes with a key the engine chose. A
 process that ends early, and a report rewritten afterwards, carry no seal.
 It runs in the checked repository's Python: standard library only.
@@ -12,7 +12,7 @@ import os
 
 import pytest
 
-_REPORTS = "/report"
+_REPORTS = os.environ.pop("WAVECREW_REPORTS", "")
 _KEY = os.environ.pop("WAVECREW_SEAL", "")
 if _KEY:
     # Sessions that tests start themselves are the tests' own affair.
