@@ -169,4 +169,4 @@ def test_a_role_without_may_write_writes_nothing(make_agent) -> None:
         agent = make_agent(scope=scope) if not scope else agent
         agent.context.assignment = agent.context.assignment.model_copy(update={"scope": scope})
         assert "may" in agent.fails("write_file", path="a", content="")
-    assert list(agent.tree.iterdir()) == []
+    assert [file.name for file in agent.tree.iterdir()] == [".git"]

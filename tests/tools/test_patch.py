@@ -75,7 +75,7 @@ def test_files_are_created_deleted_and_renamed_in_one_patch(agent) -> None:
         *("created dir/new.py", "deleted gone.py", "renamed old.py to moved.py"),
         *("renamed run.sh to bin/run.sh", "created empty"),
     ]
-    left = {str(p.relative_to(agent.tree)): p for p in agent.tree.rglob("*") if p.is_file()}
+    left = {str(p.relative_to(agent.tree)): p for p in agent.tree.rglob("[!.]*") if p.is_file()}
     assert set(left) == {"dir/new.py", "moved.py", "bin/run.sh", "empty"}
     assert left["moved.py"].read_text() == "1\ntwo\n"
     assert left["dir/new.py"].stat().st_mode & 0o777 == 0o755
