@@ -79,7 +79,7 @@ def _for_manager(assignment: Assignment) -> Iterator[str]:
     yield (
         "Look at the evidence and the branches, run the integration where it helps, then call "
         "`report`: `send_back` names the task that must mend, with the reason for its agent; "
-        "`raise_to_human` when no task can. Red evidence keeps the point closed whatever you report."
+        "`raise_to_human` when no task can. Red evidence keeps the point closed whatever you say."
     )
 
 

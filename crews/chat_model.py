@@ -62,7 +62,7 @@ def _as_openai(call: ToolCall) -> dict[str, Any]:
 
 
 class ChatModel(BaseLLM):
-    """One conversation's model. Not shared: its counters and its fallbacks belong to the attempt."""
+    """One conversation's model. Not shared: counters and fallbacks belong to the attempt."""
 
     chat: Any = Field(exclude=True)
     attempt: Any = Field(exclude=True)

@@ -21,6 +21,7 @@ from crews import manager, quiet, specialist
 from crews.attempt import Attempt, Stop
 from crews.endings import Outcome
 from tools.context import ToolContext
+from tools.mcp import serving
 from tools.output import Outputs
 from tools.registry import ToolRegistry
 from wavecrew.journal.attempt import AttemptJournal
@@ -107,7 +108,7 @@ def _heed_signals(stop: Stop, deadline_s: float) -> None:
 def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
     sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
     threading.Thread(target=_cancel_when, args=(stop, sandbox), daemon=True).start()
-    workspace = Workspace.open(assignment.workspace, sandbox)
+    workspace = _workspace(assignment, sandbox)
     journal = AttemptJournal.open(assignment.journal)
     line = EngineLine(assignment.socket, timeout_s=assignment.deadline_s)
     attempt = Attempt(line=line, journal=journal, workspace=workspace, stop=stop)
@@ -118,13 +119,23 @@ def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
         line=attempt,
         outputs=Outputs(assignment.journal.parent / "outputs", assignment.limits.output_kb),
     )
+    registry = ToolRegistry.default()
     hold = specialist.work if assignment.kind == "task" else manager.decide
     try:
-        return hold(assignment, attempt, context, ToolRegistry.default())
+        with serving(registry, assignment.role, assignment.mcp):
+            return hold(assignment, attempt, context, registry)
     finally:
         line.close()
         journal.close()
         sys.stdout.flush()
+
+
+def _workspace(assignment: Assignment, sandbox: Sandbox) -> Workspace | manager.NoWorkspace:
+    """The attempt's tree; the manager crew's conversations may come without one."""
+    place = assignment.workspace
+    if assignment.kind != "task" and not place.root.exists():
+        return manager.NoWorkspace(place.root)
+    return Workspace.open(place.root, place.objects, place.base, sandbox)
 
 
 def _cancel_when(stop: Stop, sandbox: Sandbox) -> None:

@@ -32,18 +32,18 @@ def hold(
     A bug of ours, or of CrewAI's, is raised as it is: the process border names it `crashed`.
     """
     try:
+        if assignment.kind == "task":
+            attempt.begin()
         _kick_off(assignment, attempt, context, registry)
     except Ending as ending:
-        return _outcome(attempt, ending.outcome, str(ending))
+        return _ended(attempt, ending)
     except Cancelled:
-        ending = attempt.stop.ending()
-        return _outcome(attempt, ending.outcome, f"{ending}; a command was cut short")
+        return _ended(attempt, attempt.stop.ending())
     except ModelUnreachable as error:
         return _outcome(attempt, "model_failed", str(error))
     except (WavecrewError, ConnectionError, TimeoutError) as error:
         if attempt.stop.asked.is_set():  # the engine hung up because it is stopping
-            ending = attempt.stop.ending()
-            return _outcome(attempt, ending.outcome, str(ending))
+            return _ended(attempt, attempt.stop.ending())
         return _outcome(attempt, "crashed", str(error))
     return _outcome(attempt, "passed", "")
 
@@ -69,6 +69,10 @@ def _kick_off(
             tracing=False,
             verbose=False,
         ).kickoff()
+
+
+def _ended(attempt: Attempt, ending: Ending) -> Outcome:
+    return _outcome(attempt, ending.outcome, str(ending))
 
 
 def _outcome(attempt: Attempt, name: OutcomeName, detail: str) -> Outcome:

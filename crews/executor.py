@@ -34,6 +34,7 @@ class LeanExecutor(AgentExecutor):
         description has them, and demand a final answer in prose.
         """
         _, belt = self._parts()
+        assert self.task is not None
         self.state.messages.extend(
             [
                 {"role": "system", "content": system_text(belt.role)},

@@ -7,13 +7,49 @@ the evidence. Why not two roles in a relay: docs/decisions/manager-crew.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
 from crews.attempt import Attempt
 from crews.conversation import hold
 from crews.endings import Outcome
 from tools.context import ToolContext
 from tools.registry import ToolRegistry
-from wavecrew.errors import PlanError
+from wavecrew.errors import PlanError, ToolError
 from wavecrew.run.wire import Assignment
+from wavecrew.sandbox.model import Caps, Command
+
+
+@dataclass(frozen=True)
+class NoWorkspace:
+    """Stands where a manager's conversation was given no tree; tools that need one say so."""
+
+    tree_dir: Path
+
+    def command(self, shell: str, caps: Caps, env: Mapping[str, str] | None = None) -> Command:
+        raise self._absent()
+
+    def snapshot(self) -> str:
+        raise self._absent()
+
+    def restore(self, tree: str) -> None:
+        raise self._absent()
+
+    def pack(self, tree: str) -> Path:
+        raise self._absent()
+
+    def status(self) -> str:
+        raise self._absent()
+
+    def diff(self, path: str = "") -> str:
+        raise self._absent()
+
+    def log(self, count: int) -> str:
+        raise self._absent()
+
+    def _absent(self) -> ToolError:
+        return ToolError("there is no working tree here; use branch_diff and run_integration")
 
 
 def decide(

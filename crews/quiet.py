@@ -33,6 +33,10 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
+_PRINTER_SWITCH = "should_suppress_console_output"
+_EVENT_RECORDER = "_record_event"
+_RETRY_LIMIT = "_LLM_RATE_LIMIT_MAX_ATTEMPTS"
+
 _prepared = False
 
 
@@ -86,8 +90,8 @@ def _mute() -> None:
     import crewai.events.utils.console_formatter as formatter
     from crewai_core import printer
 
-    setattr(printer, "should_suppress_console_output", _always)
-    setattr(formatter, "should_suppress_console_output", _always)
+    for module in (printer, formatter):
+        setattr(module, _PRINTER_SWITCH, _always)
     logging.getLogger("crewai").setLevel(logging.CRITICAL)
 
 
@@ -117,7 +121,7 @@ def _forget_runs() -> None:
         "load": _no_rows,
     }.items():
         setattr(KickoffTaskOutputsSQLiteStorage, name, value)
-    setattr(CrewAIEventsBus, "_record_event", _nothing)
+    setattr(CrewAIEventsBus, _EVENT_RECORDER, _nothing)
     crewai_event_bus._sync_handlers.clear()
     crewai_event_bus._async_handlers.clear()
     crewai_event_bus._handler_dependencies.clear()
@@ -145,4 +149,4 @@ def _one_retry_layer() -> None:
     """Retries belong to ChatOpenAI alone; CrewAI wraps every model's `call` in three more."""
     import crewai.llms.retry as retry
 
-    setattr(retry, "_LLM_RATE_LIMIT_MAX_ATTEMPTS", 1)
+    setattr(retry, _RETRY_LIMIT, 1)

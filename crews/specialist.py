@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from crews.attempt import Attempt
 from crews.conversation import hold
 from crews.endings import Outcome
 from tools.context import ToolContext
 from tools.registry import ToolRegistry
+from wavecrew.errors import ToolError, WavecrewError
 from wavecrew.run.wire import Assignment
 
 
@@ -15,12 +18,11 @@ def work(
 ) -> Outcome:
     """One attempt at a task, to its end.
 
-    The tree it starts from is journalled first, so that a resumed attempt can
-    go back to it. A parked attempt's outcome has a snapshot of what stood in the
-    workspace, half done or not.
+    What stood in the workspace of an attempt that was stopped, half done or not,
+    is in the outcome's snapshot; its journal goes on from the last whole step.
     """
-    attempt.begin()
     outcome = hold(assignment, attempt, context, registry)
     if outcome.outcome in ("parked", "out_of_time"):
-        outcome = outcome.model_copy(update={"last_snapshot": attempt.workspace.snapshot()})
+        with suppress(ToolError, WavecrewError):  # a tree that cannot be recorded, or no sandbox
+            outcome = outcome.model_copy(update={"last_snapshot": attempt.workspace.snapshot()})
     return outcome

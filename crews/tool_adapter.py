@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from crewai.tools import BaseTool
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from crews.attempt import Attempt
 from crews.endings import GaveUp
 from tools.context import ToolContext
 from tools.registry import ToolRegistry
 from tools.spec import ToolSpec
+from wavecrew.errors import ToolError
 from wavecrew.plan.model import Record
 
 SAME_CALLS = 12
@@ -28,6 +29,8 @@ SAME_CALLS = 12
 
 class ToolReply(Record):
     """A tool's answer as the journal keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
     text: str
     ok: bool
@@ -82,12 +85,18 @@ class ToolBelt:
 
     def _call(self, name: str, arguments: str) -> dict[str, Any]:
         result = self._registry.call(name, arguments, self._context)
+        text, snapshot = result.text, ""
+        if result.mutated:
+            try:
+                snapshot = self._attempt.workspace.snapshot()
+            except ToolError as error:  # such as a repository inside the tree: the agent's to mend
+                text = f"{text}\nThe tree cannot be recorded as it stands: {error}"
         return ToolReply(
-            text=result.text,
+            text=text,
             ok=result.ok,
             ended=result.ended,
             mutated=result.mutated,
-            snapshot=self._attempt.workspace.snapshot() if result.mutated else "",
+            snapshot=snapshot,
             submissions=self._context.submissions,
             last=not self._attempt.submissions_left,
         ).model_dump()

@@ -340,7 +340,6 @@ class Desk:
     def run(self) -> Outcome:
         assignment, attempt, context, registry = self.open()
         try:
-            attempt.begin()
             return hold(assignment, attempt, context, registry)
         finally:
             attempt.journal.close()
@@ -375,14 +374,13 @@ def desk(tmp_path: Path, model: ScriptedModel) -> Desk:
     )
 
 
-@dataclass(frozen=True)
 class Words:
     """What tests say to the scripted model, without importing this file."""
 
-    call: Callable[..., dict[str, Any]] = staticmethod(call)
-    turn: Callable[..., Answer] = staticmethod(turn)
-    failure: Callable[..., Answer] = staticmethod(failure)
-    gated: Callable[..., Gated] = staticmethod(gated)
+    call = staticmethod(call)
+    turn = staticmethod(turn)
+    failure = staticmethod(failure)
+    gated = staticmethod(gated)
 
 
 @pytest.fixture(scope="session")

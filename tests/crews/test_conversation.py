@@ -98,7 +98,6 @@ def test_an_engine_that_is_gone_is_a_crash_and_no_success(desk, say, monkeypatch
 
     desk.model.answers = [say.turn(say.call("look"))]
     assignment, attempt, context, registry = desk.open()
-    attempt.begin()
     monkeypatch.setattr(desk.line, "ask", gone)
     from crews.conversation import hold
 
@@ -114,7 +113,6 @@ def test_an_engine_that_hangs_up_after_asking_to_stop_is_a_parked_attempt(desk, 
         attempt.stop.asked.set()
         raise ConnectionError("the engine closed the line")
 
-    attempt.begin()
     monkeypatch.setattr(desk.line, "ask", gone)
     from crews.conversation import hold
 
