@@ -125,11 +125,13 @@ sys.stdout.buffer.write(done.stdout)
 """
 
 
-def caller(mode: str, tree: Path, script: str, **more: object) -> subprocess.Popen[bytes]:
+def caller(
+    mode: str, tree: Path, script: str, *, close_fds: bool = True
+) -> subprocess.Popen[bytes]:
     """An engine of its own process: it can be killed, and it has secrets in its environment."""
     env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TOKEN": "canary-in-the-env"}
     argv = [sys.executable, "-c", CALLER, mode, str(tree), script]
-    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, **more)  # type: ignore[call-overload]
+    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, close_fds=close_fds)
 
 
 def test_the_engines_environment_is_nowhere_inside(tree: Path) -> None:
@@ -497,6 +499,26 @@ def test_common_ways_to_run_things_at_once_work(bubblewrap: Sandbox, tree: Path)
     (tree / "ways.py").write_text(script)
     done = run(bubblewrap, tree, "python", "ways.py")
     assert json.loads(done.stdout) == [[2, 4], [2, 4], "thread"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "(open('f', 'w'), os.chmod('f', 0o4755))",
+        "os.fchmod(os.open('f', os.O_CREAT | os.O_WRONLY), 0o6755)",
+        "os.open('f', os.O_CREAT | os.O_WRONLY, 0o4755)",
+        "os.mknod('f', 0o104755)",
+    ],
+)
+def test_no_set_user_id_file_appears_on_the_host(
+    confined: Sandbox, naive: Unsandboxed, tree: Path, call: str
+) -> None:
+    attempt(confined, tree, call)
+    assert not any(entry.stat().st_mode & 0o6000 for entry in tree.iterdir())
+    for leftover in tree.iterdir():
+        leftover.unlink()
+    assert attempt(naive, tree, call) == "done"
+    assert (tree / "f").stat().st_mode & 0o4000
 
 
 def test_a_read_only_mount_cannot_be_made_writable(
