@@ -397,6 +397,16 @@ def test_killing_the_engine_leaves_no_survivor(mode: str, tree: Path) -> None:
     assert until(lambda: not sleepers(nap), 5)
 
 
+@pytest.mark.parametrize("mode", ["bubblewrap", "landlock"])
+def test_interrupting_the_engine_leaves_no_survivor(mode: str, tree: Path) -> None:
+    nap = a_nap()
+    with caller(mode, tree, f"{DAEMONS.format(nap=nap)}\nsleep {nap}") as engine:
+        assert until(lambda: len(sleepers(nap)) == 6)
+        engine.send_signal(signal.SIGINT)
+        engine.wait(15)
+    assert until(lambda: not sleepers(nap), 5)
+
+
 FORKS = """
 import os, time
 made = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,9 @@ def test_auto_falls_back_to_landlock_and_says_so(
     assert sandbox.mode == "landlock"
     assert is_degraded(sandbox)
     found = probe()
-    assert (found.mode, found.degraded, found.works) == ("landlock", True, False)
+    assert (found.mode, found.degraded, found.works) == ("landlock", True, True)
     (lacking,) = [item for item in found.items if not item.holds]
+    assert not lacking.required
     assert "not installed" in lacking.name
     assert "apt install bubblewrap" in lacking.mend
 
@@ -246,6 +248,48 @@ def test_a_dropped_sandbox_has_the_limit_on_processes_from_the_kernel(open_tree:
     assert b"all" not in done.stdout
     roomy = run(sandbox, open_tree, "sh", "-c", script, caps=Caps(wall_s=10, processes=30))
     assert roomy.stdout == b"all\n"
+
+
+ORDINARY = """
+import os, sys
+from types import SimpleNamespace
+from pathlib import Path
+from wavecrew.sandbox import open_sandbox
+from wavecrew.sandbox.model import TREE, Caps, Command, Mount
+sandbox = open_sandbox(SimpleNamespace(mode=sys.argv[1], read=(), path=(), env={}))
+mounts = (Mount(Path(sys.argv[2]), TREE, writable=True),)
+script = "touch made; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 1 & done; wait; echo all"
+done = sandbox.run(Command(("sh", "-c", script), mounts, caps=Caps(wall_s=20, processes=8)))
+print(sandbox.mode, done.killed_by, b"all" in done.stdout, Path(sys.argv[2], "made").stat().st_uid)
+"""
+
+
+@as_root
+@pytest.mark.skipif(
+    not Path("/usr/bin/python3").exists()
+    or subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False
+    ).returncode
+    != 0,
+    reason="an ordinary user has no Python here that can run this",
+)
+@pytest.mark.parametrize(("mode", "killed_by"), [("bubblewrap", ""), ("landlock", "processes")])
+def test_an_ordinary_user_has_the_same_sandbox(open_tree: Path, mode: str, killed_by: str) -> None:
+    code = open_tree.parent / "code"
+    shutil.copytree(ROOT / "wavecrew", code / "wavecrew")
+    os.chown(open_tree, 4711, 4711)
+    done = subprocess.run(
+        ["/usr/bin/python3", "-B", "-c", ORDINARY, mode, str(open_tree)],
+        env={"PYTHONPATH": str(code), "PATH": "/usr/bin:/bin", "HOME": str(open_tree)},
+        user=4711,
+        group=4711,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.stdout == f"{mode} {killed_by} False 4711\n", done.stderr
 
 
 def test_landlock_refuses_a_kernel_that_lets_signals_out(monkeypatch: pytest.MonkeyPatch) -> None:
