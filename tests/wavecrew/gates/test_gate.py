@@ -340,6 +340,29 @@ def test_what_one_check_leaves_behind_does_not_reach_the_next(bare, asked, base)
     assert judged(bare, asked, base, FEATURE, checks=checks).verdict == "pass"
 
 
+def test_a_tree_that_resists_deletion_is_gone_afterwards(bare, asked, base, tmp_path):
+    nest = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\n"
+    branch = {"nest.py": nest}
+    check = Check(name="nest", run="python nest.py && mkdir shut && touch shut/x && chmod 0 shut")
+    report = judged(bare, asked, base, branch, checks=(check,))
+    assert report.verdict == "pass"
+    assert not any((tmp_path / "run" / "scratch").iterdir())
+
+
+def test_a_report_folder_made_unreadable_could_not_run(bare, asked, base):
+    hide = "import os\n\ndef test_hide():\n    os.chmod('/report', 0)\n    os._exit(0)\n"
+    report = judged(bare, asked, base, {"tests/test_hide.py": hide})
+    assert report.verdict == "could_not_run"
+
+
+def test_a_command_that_hides_the_engines_plugin_is_told_how_to_mend(bare, asked, base):
+    files = {"Makefile.sh": "PYTHONPATH=. python -m pytest -q\n"}
+    check = Check(name="unit", run="sh Makefile.sh", kind="pytest")
+    report = judged(bare, asked, base, files, checks=(check,))
+    assert report.verdict == "could_not_run"
+    assert "keep $PYTHONPATH" in report.findings[0].message
+
+
 def test_a_broken_contract_is_found(bare, asked, base):
     promise = Contract(symbol="shop.tax.tax", signature="(amount: int) -> int")
     report = judged(bare, asked, base, FEATURE, provides=(promise,))
