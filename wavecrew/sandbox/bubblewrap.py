@@ -10,7 +10,6 @@ writable /proc, processes limited by a cgroup because rlimits do not bind root.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 from collections.abc import Mapping
 from subprocess import Popen
@@ -20,23 +19,18 @@ from wavecrew.errors import SandboxUnavailable
 from wavecrew.sandbox import profile
 from wavecrew.sandbox.cgroup import Cgroups, Group, joining
 from wavecrew.sandbox.handed import Handed
+from wavecrew.sandbox.limits import rlimits
 from wavecrew.sandbox.mends import unavailable
 from wavecrew.sandbox.model import Caps, Command, Finished, Mode
 from wavecrew.sandbox.refusal import refuse_unsafe
 from wavecrew.sandbox.running import Running
 from wavecrew.sandbox.seccomp import program
-from wavecrew.sandbox.spawn import SPAWNER, Start
+from wavecrew.sandbox.spawn import spawn
 from wavecrew.sandbox.supervise import Supervision
 from wavecrew.sandbox.toolchain import Toolchain, reachable
-from wavecrew.sandbox.watch import Watch
+from wavecrew.sandbox.watch import Watch, can_watch
 
 UidMode = Literal["ordinary", "dropped", "root"]
-
-_MB = 1024 * 1024
-_LEAST_ADDRESS_SPACE = 8192 * _MB
-"""Node and Java reserve far more than they use; what is used is capped by other means."""
-_OPEN_FILES = 1024
-_LAUNCH_ENV = {"PATH": "/usr/bin:/bin"}
 
 
 class Bubblewrap:
@@ -57,6 +51,8 @@ class Bubblewrap:
         self._bwrap = _found(program_path)
         self._setpriv = shutil.which("setpriv") or ""
         self._cgroups = Cgroups.found() if cgroups is None else cgroups
+        if self._cgroups.memory is None and not can_watch():
+            raise unavailable("memory can neither be limited nor watched on this kernel")
         self._filter = _filter()
         self._inside = tuple(inside for _, inside in toolchain.folders) + tuple(
             inside for _, inside in toolchain.links
@@ -117,10 +113,10 @@ class Bubblewrap:
                 *joining(group),
                 *self._dropping(command),
                 *(self._bwrap, "--args", str(arguments), "--"),
-                *profile.inner(command, _rlimits(command.caps)),
+                *profile.inner(command, _limits(command.caps)),
             )
-            start = Start(argv, _LAUNCH_ENV, handed.descriptors, command.merge_stderr)
-            return SPAWNER.spawn(start), handed.kept(status_fd)
+            process = spawn(argv, handed.descriptors, merge_stderr=command.merge_stderr)
+            return process, handed.kept(status_fd)
 
     def _watch(self, command: Command, group: Group | None) -> Watch:
         root_uid = self.uid_mode(command) == "root"
@@ -168,19 +164,6 @@ def _filter() -> bytes:
         raise unavailable(str(error.args[0])) from error
 
 
-def _rlimits(caps: Caps) -> tuple[str, ...]:
+def _limits(caps: Caps) -> tuple[str, ...]:
     """For prlimit inside, where the limit on processes counts this sandbox alone."""
-    wanted = {
-        "core": (resource.RLIMIT_CORE, 0),
-        "nproc": (resource.RLIMIT_NPROC, caps.processes),
-        "nofile": (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        "as": (resource.RLIMIT_AS, max(_LEAST_ADDRESS_SPACE, 2 * caps.memory_mb * _MB)),
-        "fsize": (resource.RLIMIT_FSIZE, caps.file_mb * _MB),
-    }
-    return tuple(f"--{name}={_allowed(kind, value)}" for name, (kind, value) in wanted.items())
-
-
-def _allowed(kind: int, value: int) -> int:
-    """Asking for more than the hard limit would fail, and the command with it."""
-    hard = resource.getrlimit(kind)[1]
-    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+    return tuple(f"--{name}={value}" for name, value in rlimits(caps).items())

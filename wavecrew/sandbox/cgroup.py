@@ -153,9 +153,7 @@ def _own_groups() -> list[Path]:
     found = []
     for membership in memberships:
         _, controllers, inner = membership.split(":", 2)
-        if controllers in ("", "pids", "memory") or {"pids", "memory"} & set(
-            controllers.split(",")
-        ):
+        if not controllers or {"pids", "memory"} & set(controllers.split(",")):
             found += [place for line in mounts if (place := _place(line, controllers, inner))]
     return found
 

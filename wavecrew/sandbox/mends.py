@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from wavecrew.errors import SandboxUnavailable
 
-INSTALL = (
-    "Install it: `apt install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)."
-)
+_INSTALL = "Install bubblewrap with your package manager: `apt install bubblewrap`, for example."
 _APPARMOR = (
     "User namespaces are refused. On Ubuntu 24.04 or newer allow them for /usr/bin/bwrap with an "
     "AppArmor profile, elsewhere set the sysctl kernel.unprivileged_userns_clone to 1."
@@ -16,7 +14,7 @@ _CONTAINER = (
     "forbids new namespaces), or run the engine outside of it."
 )
 _MENDS = (
-    ("is not installed", INSTALL),
+    ("is not installed", _INSTALL),
     ("no permissions to create new namespace", f"{_APPARMOR} {_CONTAINER}"),
     ("max_", "Raise the sysctl user.max_user_namespaces; this user has none left."),
     ("creating new namespace failed", f"{_APPARMOR} {_CONTAINER}"),

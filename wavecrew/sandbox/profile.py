@@ -14,6 +14,7 @@ from wavecrew.sandbox.model import Command
 from wavecrew.sandbox.toolchain import SYSTEM, Toolchain
 
 HOME = "/home/agent"
+_TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108 - both the sandbox's own
 _MB = 1024 * 1024
 _UID = "1000"
 
@@ -36,10 +37,10 @@ _UNSHARED = (
 ).split()
 
 # What an ordinary user could not read; it matters when the engine runs as root.
-_ROOTS_SECRETS = tuple(
-    "acpi asound interrupts kallsyms kcore keys key-users kmsg kpagecgroup kpagecount kpageflags "
-    "latency_stats mtrr pagetypeinfo sched_debug scsi slabinfo timer_list timer_stats vmallocinfo "
-    "fs bus irq driver sysrq-trigger".split()
+_ROOTS_SECRETS = (
+    "acpi asound interrupts kallsyms kcore keys key-users kmsg kpagecgroup kpagecount "
+    "kpageflags latency_stats mtrr pagetypeinfo sched_debug scsi slabinfo timer_list "
+    "timer_stats vmallocinfo fs bus irq driver sysrq-trigger"
 )
 
 # The command starts only when the engine, alive and watching, has written the first line; by
@@ -94,7 +95,7 @@ def _proc() -> list[str]:
     """/proc is the sandbox's own and read-only as a whole, so that nothing under /proc/sys or
     elsewhere can be written even where the kernel takes the command for the host's root."""
     found = ["--proc", "/proc"]
-    for name in _ROOTS_SECRETS:
+    for name in _ROOTS_SECRETS.split():
         path = Path("/proc", name)
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
@@ -110,11 +111,11 @@ def _proc() -> list[str]:
 def _writable() -> list[str]:
     return [
         *("--dev", "/dev"),
-        *("--size", str(64 * _MB), "--perms", "1777", "--tmpfs", "/dev/shm"),
+        *("--size", str(64 * _MB), "--perms", "1777", "--tmpfs", _SHM),
         *("--remount-ro", "/dev"),
-        *("--size", str(512 * _MB), "--perms", "1777", "--tmpfs", "/tmp"),
+        *("--size", str(512 * _MB), "--perms", "1777", "--tmpfs", _TMP),
         *("--size", str(256 * _MB), "--perms", "0700", "--tmpfs", HOME),
-        *("--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"),
+        *("--dir", "/run", "--dir", "/var"),
     ]
 
 
@@ -126,7 +127,7 @@ def _mounts(command: Command) -> list[str]:
 
 
 def _env(command: Command, toolchain: Toolchain, env: dict[str, str]) -> list[str]:
-    whole = base_env(toolchain, HOME, "/tmp") | env | dict(command.env)
+    whole = base_env(toolchain, HOME, _TMP) | env | dict(command.env)
     return [word for name, value in whole.items() for word in ("--setenv", name, value)]
 
 

@@ -13,9 +13,7 @@ from pathlib import Path, PurePosixPath
 from wavecrew.errors import SandboxUnavailable
 from wavecrew.sandbox.model import Command, Mount
 
-_OURS = tuple(
-    "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /proc /dev /sys /tmp /home /run /var".split()
-)
+_OURS = "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc /proc /dev /sys /tmp /home /run /var"
 
 
 def refuse_unsafe(command: Command, taken: Iterable[Path] = ()) -> None:
@@ -53,7 +51,7 @@ def _refuse_destination(mount: Mount, mounts: tuple[Mount, ...], taken: Iterable
     if not _is_plain(mount.inside) or mount.inside == "/":
         raise _refused(f"{mount.inside!r} is not a plain absolute path to mount at")
     others = [other.inside for other in mounts if other is not mount]
-    for other in [*others, *_OURS, *map(str, taken)]:
+    for other in [*others, *_OURS.split(), *map(str, taken)]:
         if _overlap(mount.inside, other):
             raise _refused(
                 f"the mounts {mount.inside!r} and {other!r} overlap",

@@ -144,16 +144,15 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
 }
 
 _REFUSED = (
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp "
-    "keyctl add_key request_key bpf perf_event_open userfaultfd fanotify_init memfd_secret "
-    "io_uring_setup io_uring_enter io_uring_register "
-    "mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount "
-    "fspick mount_setattr setns unshare open_by_handle_at "
-    "kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff "
-    "quotactl quotactl_fd acct settimeofday clock_settime clock_adjtime adjtimex sethostname "
-    "setdomainname iopl ioperm modify_ldt uselib vhangup lookup_dcookie syslog "
-    "move_pages migrate_pages"
-).split()
+    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd "
+    "kcmp keyctl add_key request_key bpf perf_event_open userfaultfd fanotify_init "
+    "memfd_secret io_uring_setup io_uring_enter io_uring_register mount umount2 pivot_root "
+    "chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr "
+    "setns unshare open_by_handle_at kexec_load kexec_file_load init_module finit_module "
+    "delete_module reboot swapon swapoff quotactl quotactl_fd acct settimeofday clock_settime "
+    "clock_adjtime adjtimex sethostname setdomainname iopl ioperm modify_ldt uselib vhangup "
+    "lookup_dcookie syslog move_pages migrate_pages"
+)
 
 # The C library and others fall back to an older way when these do not exist. Files made by
 # memfd_create hold memory that belongs to no process and so escapes a watch of their sizes.
@@ -164,10 +163,10 @@ _REFUSED_ON_SHARED_HOST = ("bind", "connect", "msgget", "semget", "shmget", "mq_
 # Landlock does not see these, and they need no open file: they would reach every file of the user.
 # They succeed without effect, because `cp`, `tar` and many libraries give up when they fail.
 _WITHOUT_EFFECT = (
-    "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown "
-    "utime utimes futimesat utimensat "
-    "setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat"
-).split()
+    "chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes futimesat "
+    "utimensat setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr "
+    "removexattrat"
+)
 
 # First argument is a pid; anything but 0, the caller itself, would reach the host's processes.
 _ONLY_ON_ITSELF = (
@@ -191,7 +190,7 @@ def program(machine: str = "", *, shared_host: bool = False) -> bytes:
     if name not in _MACHINES:
         raise LookupError(f"no system call table for {name!r}")
     code = _Filter(_MACHINES[name])
-    code.refuse(_REFUSED, errno.EPERM)
+    code.refuse(_REFUSED.split(), errno.EPERM)
     code.refuse(_ABSENT, errno.ENOSYS)
     code.refuse_bits("clone", 0, _NEW_NAMESPACES)
     code.refuse_values("ioctl", 1, (_TIOCSTI, _TIOCLINUX))
@@ -239,7 +238,7 @@ def _shared_host(code: _Filter) -> None:
     for name in _ONLY_ON_ITSELF:
         code.refuse_other_than(name, 0, 0)
     code.refuse_other_than("setpriority", 1, 0)
-    code.refuse(_WITHOUT_EFFECT, 0)
+    code.refuse(_WITHOUT_EFFECT.split(), 0)
 
 
 class _Filter:

