@@ -91,7 +91,7 @@ def of_pytest(
     if code == 4 and (path := _NO_SUCH_PATH.search(output)):
         return "no_tests", "no_tests", f"{path[1].strip()!r} is not in the tree"
     if code == 4 and "wavecrew_receipt" in output:
-        why = "the command hides the engine's pytest plugin; keep $PYTHONPATH when it sets PYTHONPATH"
+        why = "the engine's pytest plugin is hidden; keep $PYTHONPATH where PYTHONPATH is set"
         return "could_not_run", "could_not_run", why
     if code in (3, 4):
         what = "an internal error" if code == 3 else "a usage error"
