@@ -17,7 +17,10 @@ def test_a_file_is_read_with_numbers_that_can_be_cut_off(agent) -> None:
 
 def test_a_range_of_lines_is_read(agent) -> None:
     agent.put("a", "".join(f"line {n}\n" for n in range(1, 11)))
-    assert agent.ok("read_file", path="a", start=3, end=4).split("\n")[1:] == ["3|line 3", "4|line 4"]
+    assert agent.ok("read_file", path="a", start=3, end=4).split("\n")[1:] == [
+        "3|line 3",
+        "4|line 4",
+    ]
     assert "outside of 'a': it has 10 lines" in agent.fails("read_file", path="a", start=11)
     assert "end=1 comes before start=5" in agent.fails("read_file", path="a", start=5, end=1)
 

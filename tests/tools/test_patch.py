@@ -122,7 +122,10 @@ def test_crlf_files_keep_their_line_ends(agent) -> None:
         ("--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n", "'..'"),
         ("--- a/x\n+++ /etc/passwd\n@@ -1 +1 @@\n-a\n+b\n", "absolute"),
         ("--- /dev/null\n+++ b/.git/hooks/x\n@@ -0,0 +1 @@\n+b\n", "git's own"),
-        ("diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/\n", "mode"),
+        (
+            "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/\n",
+            "mode",
+        ),
         ("--- a/missing\n+++ b/missing\n@@ -1 +1 @@\n-a\n+b\n", "does not exist"),
         ("--- /dev/null\n+++ b/there\n@@ -0,0 +1 @@\n+b\n", "exists already"),
         ("--- a/there\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n", "does not remove all lines"),
@@ -148,8 +151,11 @@ def as_text(lines: list[str], closed: bool) -> str:
 
 def unified(old: str, new: str, context: int) -> str:
     """As difflib writes it, with git's marker for a missing last newline."""
-    split = lambda text: [line + "\n" for line in text.split("\n")[:-1]] + (  # noqa: E731
-        [text.rpartition("\n")[2]] if not text.endswith("\n") and text else []
+    split = lambda text: (
+        [line + "\n" for line in text.split("\n")[:-1]]
+        + (  # noqa: E731
+            [text.rpartition("\n")[2]] if not text.endswith("\n") and text else []
+        )
     )
     diff = difflib.unified_diff(split(old), split(new), "a/f", "b/f", n=context)
     return "".join(
@@ -157,7 +163,9 @@ def unified(old: str, new: str, context: int) -> str:
     )
 
 
-@given(old=LINES, new=LINES, old_closed=st.booleans(), new_closed=st.booleans(), n=st.integers(0, 3))
+@given(
+    old=LINES, new=LINES, old_closed=st.booleans(), new_closed=st.booleans(), n=st.integers(0, 3)
+)
 def test_a_difference_applied_gives_the_other_text(
     old: list[str], new: list[str], old_closed: bool, new_closed: bool, n: int
 ) -> None:
