@@ -1,6 +1,7 @@
 """Every error a user can meet, and the exit code that goes with it.
 
     WavecrewError                      1
+    ├── EngineFault                    1   a fault of Wavecrew itself; the run is paused, not lost
     ├── UsageError                     2   the command line asks for something that cannot be
     ├── PlanError                      2   agents.yaml, tasks.yaml or wavecrew.toml is wrong
     ├── RepositoryError                2   the repository cannot be used as it stands
@@ -46,6 +47,10 @@ class WavecrewError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.mend)
+
+
+class EngineFault(WavecrewError):
+    """A fault of ours. The run stands where it stood and can be resumed."""
 
 
 def _rebuild(kind: type[WavecrewError], what: str, where: str, mend: str) -> WavecrewError:

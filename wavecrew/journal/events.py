@@ -196,6 +196,14 @@ class SyncClosed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class SyncApproved(Fact):
+    """A person's approval of a sync point."""
+
+    key: ClassVar[tuple[str, ...]] = ("sync",)
+    sync: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotePosted(Fact):
     """A line on the scratchpad that agents share."""
 

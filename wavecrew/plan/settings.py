@@ -120,9 +120,7 @@ class McpServer(Record):
 
 
 class Settings(Record):
-    checks: tuple[Check, ...] = (
-        Check(name="unit", run="python -m pytest -q", kind="pytest"),
-    )
+    checks: tuple[Check, ...] = (Check(name="unit", run="python -m pytest -q", kind="pytest"),)
     model: ModelSettings = ModelSettings()
     limits: Limits = Limits()
     budget: Budget = Budget()

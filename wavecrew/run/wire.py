@@ -9,6 +9,7 @@ Unix socket and gets one line back. Names here are the whole contract between
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -66,6 +67,8 @@ class Assignment(Record):
 
     run: str
     kind: Literal["task", "sync", "triage"]
+    subject: str
+    """Task id, or the sync point's id: with kind and attempt it names the conversation."""
     task: Task | None = None
     """The task to do; for the manager crew, the task whose landing went red (triage)."""
     attempt: int = Field(ge=1)
@@ -258,13 +261,15 @@ class EngineLine:
         return REPLIES[reply.pop("reply")].model_validate(reply)
 
     def close(self) -> None:
-        self._file.close()
-        self._socket.close()
+        with self._socket, contextlib.suppress(OSError):
+            self._file.close()
 
 
 def encode_reply(reply: Reply) -> bytes:
     """One line, tagged with the reply's name."""
-    return json.dumps({"reply": type(reply).__name__} | reply.model_dump(mode="json")).encode() + b"\n"
+    return (
+        json.dumps({"reply": type(reply).__name__} | reply.model_dump(mode="json")).encode() + b"\n"
+    )
 
 
 def decode_request(line: bytes) -> Request:

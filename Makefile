@@ -1,0 +1,39 @@
+# Two commands matter: `make demo` and `make test`. Each installs what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench system clean
+
+demo: $(READY)
+	$(BIN)/wavecrew demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python bench/agents.py --quick
+	$(BIN)/python bench/sandbox.py
+	$(BIN)/python bench/workspace.py
+
+$(READY): pyproject.toml uv.lock system.sh
+	sh system.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) sync --frozen --quiet --all-extras --python $(BIN)/python
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,176 @@
+"""`wavecrew`: the list of commands, and how every error becomes a message and an exit code.
+
+Importing this loads Typer and nothing heavy; each command imports what it
+needs when it is called. Exit codes stand in `wavecrew.errors`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavecrew import __version__
+from wavecrew.cli import plan
+from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
+
+app = typer.Typer(
+    name="wavecrew",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run a written plan with a crew of agents, each on its own branch, and prove every step.",
+    epilog="Exit codes: 0 done; 2 plan, options or repository wrong; 3 a task failed; "
+    "4 a sync point stayed closed; 5 conflict; 6 limit reached; 7 environment broken; "
+    "130 interrupted (resume with `wavecrew run --resume`).",
+)
+app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it.")
+
+RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wavecrew {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+@app.command(
+    epilog="Examples:  wavecrew run --dry-run  |  wavecrew run --wave 1 --model gpt-5  |  "
+    "wavecrew run --base-url http://127.0.0.1:8000/v1 --model local --json  |  "
+    "wavecrew run --resume"
+)
+def run(
+    repo: RepoOption = Path(),
+    agents: Annotated[Path | None, typer.Option(help="agents.yaml: the roles.")] = None,
+    tasks: Annotated[Path | None, typer.Option(help="tasks.yaml: the plan.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="wavecrew.toml; default: the repository's, if any.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model name, as the endpoint knows it.")] = "",
+    base_url: Annotated[
+        str, typer.Option(help="OpenAI-compatible endpoint; the key comes from the environment.")
+    ] = "",
+    rehearsal: Annotated[
+        Path | None, typer.Option(help="Folder of a rehearsal that plays the model.")
+    ] = None,
+    wave: Annotated[list[str] | None, typer.Option(help="Only this wave; repeatable.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")] = None,
+    barrier: Annotated[
+        str, typer.Option(help="sync: start what is ready. wave: finish a wave first.")
+    ] = "sync",
+    agents_limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Agents at work at once.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the paused run.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start afresh beside a paused run of this plan.")
+    ] = False,
+    approve: Annotated[
+        list[str] | None, typer.Option(help="Approve this sync point; repeatable.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, start nothing.")
+    ] = False,
+    allow_unsandboxed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsandboxed", help="With sandbox mode none: run agents' commands unprotected."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Events as JSON lines on stdout (docs/events.md).")
+    ] = False,
+) -> None:
+    """Start a run of a plan, or go on with a paused one."""
+    from wavecrew.cli.run import RunRequest, start_or_resume
+
+    request = RunRequest(
+        repo=repo,
+        agents=agents,
+        tasks=tasks,
+        settings=settings,
+        model=model,
+        base_url=base_url,
+        rehearsal=rehearsal,
+        waves=tuple(wave or ()),
+        tasks_only=tuple(task or ()),
+        barrier=barrier,
+        limit=agents_limit,
+        resume=resume,
+        new=new,
+        approve=tuple(approve or ()),
+        dry_run=dry_run,
+        allow_unsandboxed=allow_unsandboxed,
+        as_json=as_json,
+    )
+    raise typer.Exit(start_or_resume(request))
+
+
+@app.command(epilog="Examples:  wavecrew demo  |  wavecrew demo --keep ./discovery")
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the repository; must not exist. Default: a temporary one."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run wave 1 of the Discovery plan on a fresh repository, with a rehearsed model."""
+    from wavecrew.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(keep, as_json=as_json))
+
+
+@app.command(epilog="Examples:  wavecrew status  |  wavecrew status r2 --json")
+def status(
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Default: the newest run.")
+    ] = None,
+    repo: RepoOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a run stands, at work or ended."""
+    from wavecrew.cli.status import show_status
+
+    raise typer.Exit(show_status(repo, run_name, as_json=as_json))
+
+
+@app.command(epilog="Examples:  wavecrew doctor  |  wavecrew doctor --base-url http://host/v1")
+def doctor(
+    repo: RepoOption = Path(),
+    base_url: Annotated[str, typer.Option(help="Model endpoint to try.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Check git, sandbox, Python, model endpoint and disk; name the mend for each fault."""
+    from wavecrew.cli.doctor import examine
+
+    raise typer.Exit(examine(repo, base_url, as_json=as_json))
+
+
+def main() -> None:
+    """The console script: run a command; a WavecrewError becomes its message and exit code."""
+    try:
+        app()
+    except WavecrewError as error:
+        print(f"wavecrew: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("wavecrew: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

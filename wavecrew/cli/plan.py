@@ -1,0 +1,155 @@
+"""`wavecrew plan`: check the files of a plan, show what they say.
+
+Findings are the result, so they go to stdout. Everything but Typer is
+imported inside the commands, so that the list of commands stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wavecrew.plan.load import Loaded
+    from wavecrew.plan.locate import Files
+    from wavecrew.plan.outline import Line
+    from wavecrew.plan.problem import Problem
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+AgentsOption = Annotated[Path | None, typer.Option("--agents", help="agents.yaml: the roles.")]
+TasksOption = Annotated[Path | None, typer.Option("--tasks", help="tasks.yaml: the plan.")]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="wavecrew.toml; default: the one here, if any.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
+
+CONVERGING = ("migrations/versions/**",)
+"""Parallel Alembic heads are re-headed by the merge queue's driver."""
+_STYLES = {
+    "title": "bold",
+    "head": "bold cyan",
+    "group": "cyan",
+    "sync": "bold yellow",
+    "note": "dim",
+    "error": "bold red",
+    "warning": "yellow",
+}
+
+
+@app.command(
+    epilog="Examples:  wavecrew plan check  |  wavecrew plan check --tasks next.yaml --json.  "
+    "Exit codes: 0 the plan can be run, warnings or not; 2 it cannot."
+)
+def check(
+    agents: AgentsOption = None,
+    tasks: TasksOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say everything that is wrong with the plan, worst first."""
+    from wavecrew.plan.lint import check as lint
+    from wavecrew.plan.outline import Line
+    from wavecrew.plan.problem import PlanRejected
+
+    files = _files(agents, tasks, settings)
+    try:
+        problems = lint(load_files(files), CONVERGING)
+    except PlanRejected as rejected:
+        problems = rejected.problems
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        _print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
+    else:
+        verdict = "the plan can be run" if not errors else "the plan cannot be run"
+        warnings = len(problems) - errors
+        counted = f"{verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        lines = [Line(f"{one.severity}: {one}", one.severity) for one in problems]
+        _print([*lines, Line(counted, "error" if errors else "head")])
+    raise typer.Exit(2 if errors else 0)
+
+
+@app.command(
+    epilog="Examples:  wavecrew plan show  |  wavecrew plan show --why  |  "
+    "wavecrew plan show --json.  Exit codes: 0 shown; 2 the files cannot be read."
+)
+def show(
+    agents: AgentsOption = None,
+    tasks: TasksOption = None,
+    settings: SettingsOption = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Tell for every value in which file and line it stands.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show waves, groups, tasks with hours and dependencies, sync points and totals."""
+    from wavecrew.plan.outline import Line, as_data, outline
+    from wavecrew.plan.problem import PlanRejected
+
+    files = _files(agents, tasks, settings)
+    try:
+        loaded = load_files(files)
+    except PlanRejected as rejected:
+        if as_json:
+            _print_json({"ok": False, "problems": _data(rejected.problems)})
+        else:
+            _print([Line(f"{one.severity}: {one}", one.severity) for one in rejected.problems])
+        raise typer.Exit(2) from None
+    if as_json:
+        _print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
+    else:
+        _print(outline(loaded, why=why))
+
+
+def _files(agents: Path | None, tasks: Path | None, settings: Path | None) -> Files:
+    from wavecrew.plan.locate import locate
+
+    return locate(Path(), agents=agents, tasks=tasks, settings=settings)
+
+
+def load_files(files: Files) -> Loaded:
+    from importlib.metadata import entry_points
+
+    from wavecrew.plan.load import load
+    from wavecrew.plan.tool_names import GROUP, known_tools
+
+    tools = known_tools(point.name for point in entry_points(group=GROUP))
+    return load(files.agents, files.tasks, files.settings, known_tools=tools)
+
+
+def _names(files: Files) -> dict[str, str | None]:
+    settings = str(files.settings) if files.settings else None
+    return {"agents": str(files.agents), "tasks": str(files.tasks), "settings": settings}
+
+
+def _data(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    from wavecrew.plan.outline import problem_data
+
+    return [problem_data(problem) for problem in problems]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _print_json(data: dict[str, object]) -> None:
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _print(lines: Sequence[Line]) -> None:
+    """Colours on a terminal, plain lines anywhere else."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            typer.echo(line.text)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(line.text, style=_STYLES.get(line.style, ""), markup=False, soft_wrap=True)

@@ -1,0 +1,393 @@
+"""`wavecrew run`: from the command line to a run that has ended or stopped.
+
+Everything that can be refused is refused before anything is made. A run that
+stops (Ctrl-C, an endpoint gone, a full disk) is paused, and says how to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from wavecrew.cli.assemble import open_real_sandbox, real_parts
+from wavecrew.cli.plan import load_files
+from wavecrew.cli.watch import Watcher, watcher_for
+from wavecrew.errors import (
+    EXIT_INTERRUPTED,
+    DiskFull,
+    UsageError,
+    WavecrewError,
+)
+from wavecrew.journal import events as e
+from wavecrew.journal.log import SqliteEventLog
+from wavecrew.journal.state import fold
+from wavecrew.plan.lint import check as lint
+from wavecrew.plan.load import Loaded
+from wavecrew.plan.locate import locate
+from wavecrew.plan.model import TaskId
+from wavecrew.plan.problem import PlanRejected
+from wavecrew.run.endpoint import check as check_endpoint
+from wavecrew.run.endpoint import resolve as resolve_model
+from wavecrew.run.engine import Engine
+from wavecrew.run.parts import Parts
+from wavecrew.run.spec import RunFolder, RunSpec, all_runs, digest_of, new_folder
+from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.user_repo import UserRepository
+
+NEEDED_BYTES = 200_000_000
+"""Free disk below this and a run is not started."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """The options of `wavecrew run`, as given."""
+
+    repo: Path = field(default_factory=Path)
+    agents: Path | None = None
+    tasks: Path | None = None
+    settings: Path | None = None
+    model: str = ""
+    base_url: str = ""
+    rehearsal: Path | None = None
+    waves: tuple[str, ...] = ()
+    tasks_only: tuple[str, ...] = ()
+    barrier: str = "sync"
+    limit: int | None = None
+    resume: bool = False
+    new: bool = False
+    approve: tuple[str, ...] = ()
+    dry_run: bool = False
+    allow_unsandboxed: bool = False
+    as_json: bool = False
+    held_out_root: Path | None = None
+    """Folder of the held-out tests; default: where wavecrew.toml lies."""
+
+
+def start_or_resume(request: RunRequest) -> int:
+    """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
+    if request.dry_run:
+        return _dry_run(request)
+    repository = UserRepository.open(request.repo, clean=not request.resume)
+    if request.resume and not _names_a_plan(request):
+        return _go_on(request, repository, _newest_unfinished(repository))
+    spec = _spec(request, repository)
+    paused = _paused_run(repository, spec.digest)
+    if paused and not request.new and _wants_to_continue(request, paused):
+        return _go_on(request, repository, paused)
+    return _start(request, repository, spec)
+
+
+def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> int:
+    _check_disk(repository.git_dir)
+    sandbox = open_real_sandbox(spec)
+    with _model(request, spec) as spec:
+        folder = new_folder(repository.git_dir, _names_with_branches(repository))
+        try:
+            spec = spec.model_copy(update={"run": folder.run})
+            folder.save(spec)
+        except OSError as error:
+            shutil.rmtree(folder.root, ignore_errors=True)
+            raise _disk(error) from error
+        return _drive(request, repository, spec, folder, sandbox)
+
+
+def _go_on(request: RunRequest, repository: UserRepository, folder: RunFolder) -> int:
+    spec = folder.load()
+    if request.limit:
+        limits = spec.settings.limits.model_copy(update={"agents": request.limit})
+        spec = spec.model_copy(
+            update={"settings": spec.settings.model_copy(update={"limits": limits})}
+        )
+    _check_disk(repository.git_dir)
+    sandbox = open_real_sandbox(spec)
+    with _model(request, spec) as spec:
+        return _drive(request, repository, spec, folder, sandbox)
+
+
+def _drive(
+    request: RunRequest,
+    repository: UserRepository,
+    spec: RunSpec,
+    folder: RunFolder,
+    sandbox: Sandbox,
+) -> int:
+    """Run until the end or a stop. Every way out leaves a run that can go on."""
+    lock = folder.lock()
+    parts = real_parts(spec, folder, repository, sandbox)
+    watcher = watcher_for(parts, as_json=request.as_json)
+    engine = Engine(parts)
+    try:
+        with _interrupts(), watcher:
+            _announce(parts, request)
+            engine.start()
+            while not engine.wait(0.2):
+                watcher.tick()
+        return _ended(engine, parts, watcher)
+    except KeyboardInterrupt:
+        parts.stop.request()
+        return _paused(engine, parts, watcher)
+    finally:
+        shutil.rmtree(parts.sockets, ignore_errors=True)
+        os.close(lock)
+
+
+def _ended(engine: Engine, parts: Parts, watcher: Watcher) -> int:
+    if parts.stop.requested.is_set():
+        return _paused(engine, parts, watcher)
+    outcome = engine.outcome()
+    assert outcome is not None
+    engine.close()
+    watcher.close(parts.state)
+    return int(outcome["exit_code"])
+
+
+def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
+    """Everything parked; leave at once, since halted steps never return."""
+    error = parts.stop.error
+    engine.pause(error.what if error else "interrupted")
+    watcher.close(parts.state)
+    code = error.exit_code if error else EXIT_INTERRUPTED
+    if error:
+        print(f"wavecrew: {error}", file=sys.stderr)
+    print(
+        f"wavecrew: run {parts.spec.run} is paused, nothing is lost; "
+        f"go on with: wavecrew run --resume --repo {parts.repository.root}",
+        file=sys.stderr,
+    )
+    shutil.rmtree(parts.sockets, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _announce(parts: Parts, request: RunRequest) -> None:
+    """The first facts: the run's start with all it will do, or that it goes on."""
+    spec = parts.spec
+    parts.repository.update_ref(spec.integration_ref, spec.base, None)
+    parts.log.append(
+        e.RunStarted(
+            plan=spec.plan.title,
+            base=spec.base,
+            integration=spec.integration_ref,
+            model=spec.settings.model.name,
+            rehearsal=bool(spec.rehearsal),
+            sandbox=parts.sandbox.mode,
+            tasks=[
+                {
+                    "id": t.id,
+                    "title": t.title,
+                    "role": t.agent,
+                    "wave": t.wave or "",
+                    "phase": t.phase,
+                    "group": t.group,
+                    "estimate_h": t.estimate_h,
+                    "depends_on": [d for d in t.depends_on if d in spec.only],
+                }
+                for t in spec.tasks
+            ],
+            sync_points=[
+                {
+                    "id": s.id,
+                    "title": s.title,
+                    "after": [t.id for t in spec.plan.before(s)],
+                    "holds": [t.id for t in spec.plan.held_by(s)],
+                }
+                for s in spec.syncs
+            ],
+            roles=[role.name for role in spec.roles if not role.manager],
+        )
+    )
+    if parts.state.outcome == "paused":
+        parts.log.append(e.RunResumed(parts.state.pauses))
+    for sync in request.approve:
+        if sync not in parts.state.syncs:
+            raise UsageError(f"no sync point {sync!r} in this run", mend="see `wavecrew status`")
+        parts.log.append(e.SyncApproved(sync))
+
+
+def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
+    """The plan as it is now, checked, with the options applied. Nothing is written."""
+    loaded, settings_dir = _loaded(request, repository.root)
+    settings = loaded.settings
+    if request.limit:
+        limits = settings.limits.model_copy(update={"agents": request.limit})
+        settings = settings.model_copy(update={"limits": limits})
+    only, roles = _selection(loaded, request), tuple(loaded.roles.values())
+    if request.barrier not in ("sync", "wave"):
+        raise UsageError(f"--barrier {request.barrier!r} is neither 'sync' nor 'wave'")
+    return RunSpec(
+        run="",
+        plan=loaded.plan,
+        roles=roles,
+        settings=settings,
+        base=repository.head,
+        only=only,
+        barrier=cast(Literal["sync", "wave"], request.barrier),
+        rehearsal=str(request.rehearsal.resolve()) if request.rehearsal else "",
+        held_out_root=str(request.held_out_root or settings_dir),
+        allow_unsandboxed=request.allow_unsandboxed,
+        digest=digest_of(loaded.plan, roles, only, settings),
+    )
+
+
+def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path]:
+    """The files of the plan, without an error of the linter's; and the settings' folder."""
+    settings = request.settings or repo / "wavecrew.toml"
+    files = locate(
+        Path(),
+        agents=request.agents,
+        tasks=request.tasks,
+        settings=settings if request.settings or settings.exists() else None,
+    )
+    loaded = load_files(files)
+    errors = [problem for problem in lint(loaded) if problem.severity == "error"]
+    if errors:
+        raise PlanRejected(errors)
+    return loaded, files.settings.resolve().parent if files.settings else repo
+
+
+def _selection(loaded: Loaded, request: RunRequest) -> tuple[TaskId, ...]:
+    """The tasks of this run; what they depend on must be in it too."""
+    plan = loaded.plan
+    waves = {wave.id for wave in plan.waves}
+    for wave in request.waves:
+        if wave not in waves:
+            raise UsageError(f"the plan has no wave {wave!r}", mend=f"waves: {', '.join(waves)}")
+    for task in request.tasks_only:
+        if task not in plan.tasks_by_id:
+            raise UsageError(f"the plan has no task {task!r}", mend="see `wavecrew plan show`")
+    if not request.waves and not request.tasks_only:
+        return tuple(task.id for task in plan.tasks)
+    only = tuple(t.id for t in plan.tasks if t.wave in request.waves or t.id in request.tasks_only)
+    for task_id in only:
+        missing = [d for d in plan.tasks_by_id[task_id].depends_on if d not in only]
+        if missing:
+            raise UsageError(
+                f"task {task_id!r} depends on {', '.join(map(repr, missing))}, which is left out",
+                mend="add it with --task, or its wave with --wave",
+            )
+    return only
+
+
+@contextlib.contextmanager
+def _model(request: RunRequest, spec: RunSpec) -> Iterator[RunSpec]:
+    """The spec with an endpoint that answers: the rehearsal's own server, or the user's."""
+    if spec.rehearsal:
+        from wavecrew.rehearsal.server import serve
+
+        with serve(Path(spec.rehearsal)) as rehearsal:
+            model = spec.settings.model.model_copy(
+                update={"name": rehearsal.model, "base_url": rehearsal.base_url}
+            )
+            yield _with_model(spec, model)
+        return
+    model = resolve_model(
+        spec.settings.model, os.environ, name=request.model, base_url=request.base_url
+    )
+    check_endpoint(model, os.environ)
+    yield _with_model(spec, model)
+
+
+def _with_model(spec: RunSpec, model: object) -> RunSpec:
+    settings = spec.settings.model_copy(update={"model": model})
+    return spec.model_copy(update={"settings": settings})
+
+
+def _names_with_branches(repository: UserRepository) -> frozenset[str]:
+    """Runs whose branches are in the repository, even when their folder is gone."""
+    listed = repository.git.run("for-each-ref", "--format=%(refname)", "refs/heads/wavecrew")
+    return frozenset(name.split("/")[3] for name in listed.decode().split())
+
+
+def _paused_run(repository: UserRepository, digest: str) -> RunFolder | None:
+    """The newest unfinished run of the same plan."""
+    same = [f for f in all_runs(repository.git_dir) if f.load().digest == digest]
+    return next((f for f in reversed(same) if not _is_finished(f)), None)
+
+
+def _newest_unfinished(repository: UserRepository) -> RunFolder:
+    unfinished = [f for f in all_runs(repository.git_dir) if not _is_finished(f)]
+    if not unfinished:
+        raise UsageError(
+            "there is no paused run to go on with",
+            where=str(repository.root),
+            mend="start one with `wavecrew run`",
+        )
+    return unfinished[-1]
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    if not folder.events.exists():
+        return False
+    log = SqliteEventLog(folder.events, folder.run, read_only=True)
+    try:
+        return fold(log.read()).exit_code is not None
+    finally:
+        log.close()
+
+
+def _wants_to_continue(request: RunRequest, paused: RunFolder) -> bool:
+    """True to go on, False to start afresh; without a terminal only the options decide."""
+    if request.resume:
+        return True
+    if sys.stdin.isatty() and not request.as_json:
+        import typer
+
+        return typer.confirm(f"Run {paused.run} of this plan is paused. Go on with it?", True)
+    raise UsageError(
+        f"run {paused.run!r} of this plan is paused",
+        mend="--resume goes on with it, --new starts another one beside it",
+    )
+
+
+def _names_a_plan(request: RunRequest) -> bool:
+    return any((request.agents, request.tasks, request.waves, request.tasks_only))
+
+
+def _dry_run(request: RunRequest) -> int:
+    loaded, _ = _loaded(request, request.repo)
+    only = set(_selection(loaded, request))
+    for task in loaded.plan.tasks:
+        if task.id in only:
+            needs = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
+            print(f"{task.id}  {task.title}  [{task.agent}]{needs}")
+    for sync in loaded.plan.sync_points:
+        before = [t.id for t in loaded.plan.before(sync) if t.id in only]
+        if before:
+            print(f"sync point {sync.id}  {sync.title}  after {', '.join(before)}")
+    return 0
+
+
+def _check_disk(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise DiskFull(
+            f"only {free // 1_000_000} MB are free",
+            where=str(folder),
+            mend=f"free at least {NEEDED_BYTES // 1_000_000} MB",
+        )
+
+
+def _disk(error: OSError) -> WavecrewError:
+    return DiskFull(f"cannot write: {error.strerror}", where=str(error.filename or ""))
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[None]:
+    """SIGTERM stops a run as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,135 @@
+"""The attempt journal: everything one attempt said and did, durable before it takes effect.
+
+Append-only JSON lines with one writer. An exchange is two records: the intent
+(kind and request digest), then the reply. Opened again after a crash, recorded
+exchanges are replayed in order without their effect, so no model call is paid
+twice; an intent without a reply is carried out again. A torn last line is
+dropped. The same file is the trace a reviewer reads and the recording that a
+replay runs on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from wavecrew.errors import WavecrewError
+
+Exchange = Literal["model", "tool"]
+
+
+class JournalDiverged(WavecrewError):
+    """A resumed attempt asks for something else than it did the first time."""
+
+    exit_code = 7
+
+
+class AttemptJournal:
+    """One attempt's exchanges, recorded and replayed in order.
+
+    Not thread-safe: an attempt does one thing at a time.
+    """
+
+    def __init__(self, path: Path, replies: list[dict[str, Any]], descriptor: int) -> None:
+        self.path = path
+        self._recorded = replies
+        self._next = 0
+        self._descriptor = descriptor
+        self.last_snapshot = _last_snapshot(replies)
+        """The newest tree id among the recorded replies; empty when there is none."""
+
+    @classmethod
+    def open(cls, path: Path) -> AttemptJournal:
+        """Create the file or read what it holds; a torn or half-written tail is cut off."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        records, good_bytes = _intact(path.read_bytes())
+        os.ftruncate(descriptor, good_bytes)
+        replies = [record for record in records if record["record"] == "reply"]
+        return cls(path, replies, descriptor)
+
+    @property
+    def replaying(self) -> bool:
+        """True while recorded exchanges are left."""
+        return self._next < len(self._recorded)
+
+    def exchange(
+        self, kind: Exchange, request: dict[str, Any], effect: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The reply to `request`: the recorded one, or what `effect` returns.
+
+        A new exchange is on disk as an intent before `effect` runs and as a reply
+        before this returns. What `effect` raises is not recorded. JournalDiverged
+        when the recording has another request at this place.
+        """
+        digest = digest_of(kind, request)
+        if self.replaying:
+            return self._replayed(kind, digest)
+        self._append({"record": "intent", "kind": kind, "digest": digest, "request": request})
+        reply = effect()
+        self._append({"record": "reply", "kind": kind, "digest": digest, "reply": reply})
+        self.last_snapshot = reply.get("snapshot") or self.last_snapshot
+        return reply
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _replayed(self, kind: Exchange, digest: str) -> dict[str, Any]:
+        record = self._recorded[self._next]
+        if record["digest"] != digest:
+            raise JournalDiverged(
+                f"exchange {self._next + 1} was a {record['kind']} call with digest "
+                f"{record['digest'][:12]} and is now a {kind} call with {digest[:12]}",
+                where=str(self.path),
+                mend="the prompt, the role or a tool changed since; start the task afresh",
+            )
+        self._next += 1
+        reply: dict[str, Any] = record["reply"]
+        return reply
+
+    def _append(self, record: dict[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        data = line.encode("utf-8", "surrogatepass")
+        written = os.write(self._descriptor, data)
+        while written < len(data):
+            written += os.write(self._descriptor, data[written:])
+        os.fdatasync(self._descriptor)
+
+
+def digest_of(kind: str, request: dict[str, Any]) -> str:
+    """SHA-256 of the kind and the request in canonical JSON."""
+    canonical = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], ...]:
+    """Every whole record of a journal, for those who only look; missing file: none."""
+    try:
+        return tuple(_intact(path.read_bytes())[0])
+    except FileNotFoundError:
+        return ()
+
+
+def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The whole records from the start, and how many bytes they take."""
+    records: list[dict[str, Any]] = []
+    good = 0
+    for line in (part + b"\n" for part in data.split(b"\n")[:-1]):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(record, dict) or "record" not in record:
+            break
+        records.append(record)
+        good += len(line)
+    return records, good
+
+
+def _last_snapshot(replies: list[dict[str, Any]]) -> str:
+    trees = (record["reply"].get("snapshot") for record in reversed(replies))
+    return next((tree for tree in trees if tree), "")

@@ -1,0 +1,256 @@
+"""The state of a run as a fold over its events: what board, status and reports show.
+
+There is no second truth: whoever wants to know something about a run folds
+its log. Standard library only, so that `wavecrew status` starts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wavecrew.journal import events as e
+
+
+@dataclass(slots=True)
+class TaskState:
+    id: str
+    title: str
+    role: str
+    wave: str = ""
+    phase: str = ""
+    group: str = ""
+    estimate_h: float | None = None
+    depends_on: list[str] = field(default_factory=list)
+    status: str = "waiting"
+    """waiting, running, gating (submitted and passed, not landed yet), merged, blocked."""
+    attempt: int = 0
+    steps: int = 0
+    tokens: int = 0
+    submissions: int = 0
+    last: str = ""
+    """What it did last, in a few words."""
+    rules: list[str] = field(default_factory=list)
+    """What the newest gate found."""
+    commit: str = ""
+    """The merge commit once merged, else the branch's commit once its gate passed."""
+    branch: str = ""
+    summary: str = ""
+    """What the agent says it did, from its accepted submission."""
+    evidence: str = ""
+    """The newest report, relative to the run's folder."""
+    changed_reason: str = ""
+    """Why it was sent back or blocked."""
+    started_at: str = ""
+    ended_at: str = ""
+
+
+@dataclass(slots=True)
+class SyncState:
+    id: str
+    title: str
+    after: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
+    status: str = "waiting"
+    """waiting, open, closed."""
+    round: int = 0
+    passed: int = 0
+    detail: str = ""
+    report: str = ""
+    is_approved: bool = False
+
+
+@dataclass(slots=True)
+class RunState:
+    run: str = ""
+    plan: str = ""
+    model: str = ""
+    rehearsal: bool = False
+    sandbox: str = ""
+    base: str = ""
+    integration: str = ""
+    tip: str = ""
+    tasks: dict[str, TaskState] = field(default_factory=dict)
+    syncs: dict[str, SyncState] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """(task, text) on the scratchpad, oldest first."""
+    outcome: str = ""
+    """Empty while it runs; `paused`, or RunFinished's outcome."""
+    exit_code: int | None = None
+    tokens: int = 0
+    model_calls: int = 0
+    pauses: int = 0
+    started_at: str = ""
+    ended_at: str = ""
+    messages: list[str] = field(default_factory=list)
+    """Start and completion messages, one line each, oldest first."""
+    seq: int = 0
+
+    @property
+    def merged(self) -> frozenset[str]:
+        return self._with("merged")
+
+    @property
+    def blocked(self) -> frozenset[str]:
+        return self._with("blocked")
+
+    @property
+    def open_syncs(self) -> frozenset[str]:
+        return frozenset(s.id for s in self.syncs.values() if s.status == "open")
+
+    def _with(self, status: str) -> frozenset[str]:
+        return frozenset(t.id for t in self.tasks.values() if t.status == status)
+
+
+def fold(log: Iterable[e.Event]) -> RunState:
+    """The state after all of `log`, which must be in order."""
+    state = RunState()
+    for event in log:
+        apply(state, event)
+    return state
+
+
+def apply(state: RunState, event: e.Event) -> None:
+    """Take one event into `state`, in place."""
+    state.run, state.seq = event.run, event.seq
+    _FOLDS[type(event.fact)](state, event.fact, event.at)
+
+
+def _run_started(state: RunState, fact: e.RunStarted, at: str) -> None:
+    state.plan, state.model, state.rehearsal = fact.plan, fact.model, fact.rehearsal
+    state.sandbox, state.base, state.integration = fact.sandbox, fact.base, fact.integration
+    state.tip, state.roles, state.started_at = fact.base, list(fact.roles), at
+    state.tasks = {entry["id"]: TaskState(**entry) for entry in fact.tasks}
+    state.syncs = {entry["id"]: SyncState(**entry) for entry in fact.sync_points}
+
+
+def _run_paused(state: RunState, fact: e.RunPaused, at: str) -> None:
+    state.outcome, state.pauses, state.ended_at = "paused", fact.pause, at
+    for task in state.tasks.values():
+        if task.status == "running":
+            task.last = "parked"
+
+
+def _run_resumed(state: RunState, fact: e.RunResumed, at: str) -> None:
+    state.outcome, state.exit_code, state.ended_at = "", None, ""
+    for task in state.tasks.values():
+        if task.status == "running":
+            task.last = "resumed"
+
+
+def _run_finished(state: RunState, fact: e.RunFinished, at: str) -> None:
+    state.outcome, state.exit_code = fact.outcome, fact.exit_code
+    state.tip, state.ended_at = fact.tip, at
+
+
+def _task_started(state: RunState, fact: e.TaskStarted, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.status, task.attempt, task.last = "running", fact.attempt, "started"
+    task.started_at = task.started_at or at
+    hours = "unknown" if fact.estimate_h is None else f"{fact.estimate_h:g} h"
+    verified = ", ".join(fact.dependencies_verified) or "none"
+    again = f" (attempt {fact.attempt}: {fact.reason})" if fact.attempt > 1 else ""
+    state.messages.append(
+        f"{fact.role} starts {fact.task} - {task.title}{again}; dependencies verified: "
+        f"{verified}; estimated completion: {hours}"
+    )
+
+
+def _agent_step(state: RunState, fact: e.AgentStep, at: str) -> None:
+    task = state.tasks.get(fact.task)
+    state.tokens += fact.tokens
+    state.model_calls += fact.what == "model"
+    if task is not None:
+        task.steps += 1
+        task.tokens += fact.tokens
+        task.last = fact.brief
+
+
+def _gate_finished(state: RunState, fact: e.GateFinished, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.submissions += 1
+    task.rules, task.evidence = list(fact.rules), fact.report
+    task.last = f"gate {fact.verdict}" + (f": {', '.join(fact.rules)}" if fact.rules else "")
+    if fact.verdict == "pass":
+        task.status, task.commit, task.summary = "gating", fact.commit, fact.summary
+
+
+def _attempt_ended(state: RunState, fact: e.AttemptEnded, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.branch = fact.branch or task.branch
+    if fact.outcome != "passed":
+        task.last = f"{fact.outcome}: {fact.detail}" if fact.detail else fact.outcome
+
+
+def _merge_finished(state: RunState, fact: e.MergeFinished, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.last, task.evidence = f"landing: {fact.outcome}", fact.evidence
+    if fact.outcome == "merged":
+        task.status, task.commit, state.tip = "merged", fact.commit, fact.commit
+        task.ended_at = at
+    else:
+        task.status, task.changed_reason = "waiting", fact.detail
+
+
+def _task_completed(state: RunState, fact: e.TaskCompleted, at: str) -> None:
+    unblocks = ", ".join(fact.unblocks) or "none"
+    state.messages.append(
+        f"{fact.role} completed {fact.task} - {state.tasks[fact.task].title}; tests: {fact.tests}; "
+        f"unblocks: {unblocks}; next: {fact.next_task}"
+    )
+
+
+def _task_blocked(state: RunState, fact: e.TaskBlocked, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.status, task.changed_reason, task.ended_at = "blocked", fact.reason, at
+    task.branch = fact.branch or task.branch
+    state.messages.append(f"{fact.role} blocked on {fact.task}: {fact.reason}")
+
+
+def _sent_back(state: RunState, fact: e.SentBack, at: str) -> None:
+    state.tasks[fact.task].changed_reason = fact.reason
+    state.messages.append(f"{fact.by} sent {fact.task} back: {fact.reason}")
+
+
+def _sync_opened(state: RunState, fact: e.SyncOpened, at: str) -> None:
+    sync = state.syncs[fact.sync]
+    sync.status, sync.passed, sync.report = "open", fact.passed, fact.report
+    sync.detail = ""
+    state.messages.append(f"sync point {fact.sync} is open: {fact.passed} tests passed")
+
+
+def _sync_closed(state: RunState, fact: e.SyncClosed, at: str) -> None:
+    sync = state.syncs[fact.sync]
+    sync.status, sync.round, sync.report = "closed", fact.round, fact.report
+    sync.detail = fact.detail
+    state.messages.append(f"sync point {fact.sync} stays closed: {fact.detail}")
+
+
+def _sync_approved(state: RunState, fact: e.SyncApproved, at: str) -> None:
+    state.syncs[fact.sync].is_approved = True
+
+
+def _note_posted(state: RunState, fact: e.NotePosted, at: str) -> None:
+    state.notes.append((fact.task, fact.text))
+
+
+_FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
+    e.RunStarted: _run_started,
+    e.RunPaused: _run_paused,
+    e.RunResumed: _run_resumed,
+    e.RunFinished: _run_finished,
+    e.TaskStarted: _task_started,
+    e.AgentStep: _agent_step,
+    e.GateFinished: _gate_finished,
+    e.AttemptEnded: _attempt_ended,
+    e.MergeFinished: _merge_finished,
+    e.TaskCompleted: _task_completed,
+    e.TaskBlocked: _task_blocked,
+    e.SentBack: _sent_back,
+    e.SyncOpened: _sync_opened,
+    e.SyncClosed: _sync_closed,
+    e.SyncApproved: _sync_approved,
+    e.NotePosted: _note_posted,
+}

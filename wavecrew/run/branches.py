@@ -1,0 +1,40 @@
+"""Where the work of a run stands in the user's repository: branches, and the attic.
+
+Only refs below `wavecrew/` are written, by compare-and-swap, and none is ever
+deleted: what does not land is parked, and only a person throws it away.
+"""
+
+from __future__ import annotations
+
+from wavecrew.plan.model import Task
+from wavecrew.run import wire
+from wavecrew.run.parts import Parts
+from wavecrew.run.session import Ended
+from wavecrew.workspace.model import Author, TreeRejected
+from wavecrew.workspace.refs import attic_ref
+from wavecrew.workspace.workspace import Workspace
+
+
+def first_parent(parts: Parts, commit: str) -> str:
+    """What a commit was made on: for a merge the earlier tip, for a branch its base."""
+    text = parts.mirror.git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^1")
+    return text.decode().strip()
+
+
+def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended) -> None:
+    """Keep an unfinished tree under the attic. Never raises for the agent's faults."""
+    if not ended.last_snapshot:
+        return
+    workspace = Workspace.open(place.root, place.objects, place.base, parts.sandbox)
+    try:
+        tree = ended.last_snapshot
+        parts.mirror.import_pack(workspace.pack(tree), tree, place.base)
+    except TreeRejected:
+        return
+    message = f"{task.id}: {task.title} (unfinished: {ended.outcome})\n"
+    author = Author(task.agent, f"{task.agent}@wavecrew.localhost")
+    commit = parts.mirror.commit(
+        ended.last_snapshot, (place.base,), message, author=author, when=parts.clock()
+    )
+    ref = attic_ref(parts.spec.run, task.id, attempt)
+    parts.mirror.publish(ref, commit, parts.repository.read_ref(ref))

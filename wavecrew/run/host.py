@@ -1,0 +1,130 @@
+"""The agent host as a child process: `python -P -m crews.host`, spoken to in JSON lines.
+
+The engine knows a command line, never CrewAI. Importing that costs seconds and
+200 MB once; each agent is then a fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from wavecrew.errors import EnvironmentBroken
+
+COMMAND = (sys.executable, "-P", "-m", "crews.host")
+READY_TIMEOUT_S = 120
+
+
+class ProcessHost:
+    """One host process, started at once in the background and awaited at first need."""
+
+    def __init__(
+        self, home: Path, *, keys: tuple[str, ...] = (), command: tuple[str, ...] = COMMAND
+    ) -> None:
+        """`home` is the host's HOME: a private folder for what CrewAI writes on import.
+
+        `keys` names the environment variables with the model's key; no other secret passes.
+        """
+        home.mkdir(parents=True, exist_ok=True)
+        self._ready = threading.Event()
+        self._changed = threading.Condition()
+        self._started: set[str] = set()
+        self._ended: dict[str, dict[str, Any]] = {}
+        self._failed: dict[str, str] = {}
+        self._gone = False
+        self._log = (home / "host.log").open("ab")
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_environment(home, keys),
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, name="agent host", daemon=True).start()
+
+    def start(self, name: str, assignment: Path) -> None:
+        if not self._ready.wait(READY_TIMEOUT_S):
+            raise self._broken(f"was not ready after {READY_TIMEOUT_S} s")
+        with self._changed:
+            self._ended.pop(name, None)
+            self._failed.pop(name, None)
+            self._started.discard(name)
+        self._tell({"start": str(assignment), "id": name})
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: self._gone or name in self._started or name in self._failed, READY_TIMEOUT_S
+            )
+            if self._gone or not done or name in self._failed:
+                raise self._broken(self._failed.get(name, "ended or did not answer"))
+
+    def wait(self, name: str, timeout_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._gone or name in self._ended, timeout_s)
+
+    def stop(self, name: str) -> None:
+        self._tell({"stop": name})
+
+    def kill(self, name: str) -> None:
+        self._tell({"kill": name})
+
+    def close(self) -> None:
+        """Hang up: the host ends all its children and itself; killed if it does not."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        line = json.dumps(message).encode() + b"\n"
+        with self._changed, contextlib.suppress(BrokenPipeError, ValueError):
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with contextlib.suppress(ValueError):
+                self._take(json.loads(line))
+        with self._changed:
+            self._gone = True
+            self._changed.notify_all()
+        self._ready.set()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("ready"):
+            self._ready.set()
+        with self._changed:
+            if "started" in message:
+                self._started.add(message["started"])
+            elif "ended" in message:
+                self._ended[message["ended"]] = message
+            elif "error" in message and message.get("id"):
+                self._failed[message["id"]] = f"could not start an agent: {message['error']}"
+            self._changed.notify_all()
+
+    def _broken(self, how: str) -> EnvironmentBroken:
+        return EnvironmentBroken(
+            f"the agent host {how}",
+            where=str(self._log.name),
+            mend="the log there says why; `wavecrew doctor` checks the installation",
+        )
+
+
+def _environment(home: Path, keys: tuple[str, ...]) -> dict[str, str]:
+    """Nothing but what Python and an HTTP client on this host need, and the model's key."""
+    names = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    passed = {name: os.environ[name] for name in (*names, *keys) if name in os.environ}
+    return passed | {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,58 @@
+"""Everything a run works with, gathered in one record. `cli` fills it with the real ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wavecrew.gates.model import GateReport
+from wavecrew.journal.log import EventLog
+from wavecrew.journal.state import RunState
+from wavecrew.run.budget import Purse
+from wavecrew.run.ports import AgentHost
+from wavecrew.run.spec import RunFolder, RunSpec
+from wavecrew.run.stop import Stop
+from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.mirror import Mirror
+from wavecrew.workspace.user_repo import UserRepository
+
+
+@dataclass
+class Parts:
+    spec: RunSpec
+    folder: RunFolder
+    repository: UserRepository
+    mirror: Mirror
+    sandbox: Sandbox
+    log: EventLog
+    state: RunState
+    """The fold of `log`, kept current as it grows; read it under `reading`."""
+    host: AgentHost
+    purse: Purse
+    sockets: Path
+    """A private folder with a short path."""
+    clock: Callable[[], int]
+    """Seconds since the epoch, for commits."""
+    stop: Stop = field(default_factory=Stop)
+    reading: threading.RLock = field(default_factory=threading.RLock)
+    gates: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+    """How many gates run at once; agents wait for their turn."""
+
+    sessions: set[str] = field(default_factory=set)
+    """Agent processes whose work is not parked yet, by name."""
+
+    def at_work(self) -> bool:
+        """True while an attempt has not parked its work."""
+        return bool(self.sessions)
+
+    def unless_stopping(self, report: GateReport) -> GateReport:
+        """`report`, unless a stop cut its commands short: then nothing of it may be recorded."""
+        if self.stop.requested.is_set():
+            self.stop.halt()
+        return report
+
+    def tip(self) -> str:
+        """The commit of the integration branch as the repository has it now."""
+        return self.repository.read_ref(self.spec.integration_ref) or self.spec.base

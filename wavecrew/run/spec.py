@@ -1,0 +1,169 @@
+"""What a run was asked to do, frozen when it starts, and where it keeps its things.
+
+A resumed run reads its own `run.json`, never the files as they are by then:
+plan, roles and settings cannot change under a run that is under way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wavecrew.errors import UsageError
+from wavecrew.plan.model import Plan, Record, Role, RoleName, SyncPoint, Task, TaskId
+from wavecrew.plan.settings import Settings
+from wavecrew.workspace.refs import integration_ref
+
+
+class RunSpec(Record):
+    run: str
+    plan: Plan
+    roles: tuple[Role, ...]
+    settings: Settings
+    base: str
+    """Commit the integration branch starts from."""
+    only: tuple[TaskId, ...]
+    """The tasks of this run, in plan order."""
+    barrier: Literal["sync", "wave"] = "sync"
+    rehearsal: str = ""
+    """Folder of the rehearsal that plays the model; empty: a real endpoint."""
+    held_out_root: str = ""
+    """Folder that `held_out` of the checks is relative to."""
+    allow_unsandboxed: bool = False
+    digest: str = ""
+    """Of plan, roles, settings' checks and selection: the same plan again is recognised by it."""
+
+    @property
+    def integration_ref(self) -> str:
+        return integration_ref(self.run)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return tuple(self.plan.tasks_by_id[task_id] for task_id in self.only)
+
+    @property
+    def syncs(self) -> tuple[SyncPoint, ...]:
+        """The sync points that this run can reach: all that stands before them is in it."""
+        only = set(self.only)
+        return tuple(
+            sync
+            for sync in self.plan.sync_points
+            if (before := self.plan.before(sync)) and all(task.id in only for task in before)
+        )
+
+    def role(self, name: RoleName) -> Role:
+        return next(role for role in self.roles if role.name == name)
+
+
+def digest_of(
+    plan: Plan, roles: tuple[Role, ...], only: tuple[TaskId, ...], settings: Settings
+) -> str:
+    """What makes two runs the same piece of work, whatever model does it."""
+    text = "\n".join(
+        [
+            plan.model_dump_json(),
+            *(role.model_dump_json() for role in roles),
+            *only,
+            *(check.model_dump_json() for check in settings.checks),
+        ]
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`<git dir>/wavecrew/runs/<run>`: everything a run keeps outside of git's own stores."""
+
+    root: Path
+
+    @property
+    def run(self) -> str:
+        return self.root.name
+
+    @property
+    def spec_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.db"
+
+    @property
+    def engine(self) -> Path:
+        return self.root / "engine.db"
+
+    @property
+    def mirror(self) -> Path:
+        return self.root / "mirror.git"
+
+    def attempt(self, task: str, number: int) -> Path:
+        """Folder of one attempt; the id is made safe for a file name and stays unique."""
+        return self.root / "attempts" / file_name(task) / str(number)
+
+    def save(self, spec: RunSpec) -> None:
+        """Write the spec whole or not at all."""
+        partial = self.spec_file.with_suffix(".partial")
+        partial.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+        os.replace(partial, self.spec_file)
+
+    def load(self) -> RunSpec:
+        return RunSpec.model_validate_json(self.spec_file.read_bytes())
+
+    def lock(self) -> int:
+        """Hold the run for this process; UsageError when another engine has it.
+
+        The lock goes with the process, however it ends.
+        """
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise UsageError(
+                f"run {self.run!r} is at work in another process",
+                where=str(self.root),
+                mend="wait for it or stop it there; `wavecrew status` shows it",
+            ) from None
+        return descriptor
+
+
+def runs_root(git_dir: Path) -> Path:
+    return git_dir / "wavecrew" / "runs"
+
+
+def all_runs(git_dir: Path) -> tuple[RunFolder, ...]:
+    """Every run of a repository that got as far as having a spec, oldest first."""
+    root = runs_root(git_dir)
+    names = [entry.name for entry in root.iterdir()] if root.is_dir() else []
+    numbered = sorted((n for n in names if re.fullmatch(r"r\d+", n)), key=lambda n: int(n[1:]))
+    folders = (RunFolder(root / name) for name in numbered)
+    return tuple(folder for folder in folders if folder.spec_file.exists())
+
+
+def new_folder(git_dir: Path, taken: frozenset[str]) -> RunFolder:
+    """The next free `r<number>`; `taken` names runs whose branches are still there."""
+    root = runs_root(git_dir)
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = f"r{number}"
+        if name not in taken:
+            try:
+                (root / name).mkdir()
+                return RunFolder(root / name)
+            except FileExistsError:
+                pass
+        number += 1
+
+
+def file_name(identifier: str) -> str:
+    """A file name for any id: itself when harmless, else a readable stem and a digest."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", identifier):
+        return identifier
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", identifier)[:40].strip("-")
+    return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

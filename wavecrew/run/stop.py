@@ -1,0 +1,34 @@
+"""How a run stops before its end, so that it can go on later.
+
+A step that must not be recorded (Ctrl-C, a full disk, a dead endpoint, a spent
+budget) halts: it never returns, so the durable engine still holds it as
+pending, and the next `--resume` carries it out again.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+
+from wavecrew.errors import WavecrewError
+
+
+class Stop:
+    """Set once, by whoever sees the reason first; read by everyone."""
+
+    def __init__(self) -> None:
+        self.requested = threading.Event()
+        self.error: WavecrewError | None = None
+        self._first = threading.Lock()
+
+    def request(self, error: WavecrewError | None = None) -> None:
+        """Ask the run to stop; `error` is why, None for a person's wish. The first reason stays."""
+        if self._first.acquire(blocking=False):
+            self.error = error
+            self.requested.set()
+
+    def halt(self, error: WavecrewError | None = None) -> NoReturn:
+        """Ask for the stop and keep this thread until the process ends."""
+        self.request(error)
+        while True:
+            threading.Event().wait()

@@ -1,0 +1,222 @@
+"""The durable workflows of a run: the run, its tasks, the landing lane, the sync points.
+
+Thin on purpose. DBOS remembers the order of things; what they mean lives in
+the modules that the steps call. Steps are at-least-once, so each of those
+checks first what an earlier try has done. What must not be remembered (a stop,
+a broken environment, a spent budget) halts instead of returning.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+
+from wavecrew.errors import EngineFault, EnvironmentBroken, LimitReached
+from wavecrew.gates.model import GateReport
+from wavecrew.journal import events as e
+from wavecrew.plan.model import Role, Task, TaskId
+from wavecrew.run import wire
+from wavecrew.run.attempt import try_task
+from wavecrew.run.landing import complete, land_branch
+from wavecrew.run.manager import record_triage, triage
+from wavecrew.run.parts import Parts
+from wavecrew.run.progress import Progress, Result, StartSync, StartTask
+from wavecrew.run.sync import look_at
+from wavecrew.schedule.ready import Schedule
+
+T = TypeVar("T")
+POLL_S = 0.05
+TRY_AGAIN = frozenset({"crashed", "incomplete_answer", "out_of_time", "stalled"})
+"""Endings after which a fresh attempt has a chance; the others need a person."""
+
+
+@DBOS.dbos_class()
+class Workflows(DBOSConfiguredInstance):
+    """All workflows of one run. One instance per process, named after the run."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        roles: dict[str, Role] = {role.name: role for role in parts.spec.roles}
+        self.schedule = Schedule(parts.spec.plan, roles, barrier=parts.spec.barrier)
+        super().__init__(config_name=parts.spec.run)
+
+    @DBOS.workflow(max_recovery_attempts=None)
+    def run(self) -> Result:
+        """Start what may start, take results as they come, until nothing is left to do."""
+        progress = Progress(self.parts.spec, self.schedule)
+        handles: list[Any] = []
+        while True:
+            handles += [self._enqueue(step) for step in progress.next()]
+            if not handles:
+                break
+            first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
+            handles = [h for h in handles if h.workflow_id != first.workflow_id]
+            progress.take(first.get_result())
+        outcome, exit_code = progress.outcome()
+        self.finish(outcome, exit_code, len(progress.merged))
+        return {"outcome": outcome, "exit_code": exit_code}
+
+    @DBOS.workflow(max_recovery_attempts=None)
+    def task(
+        self, task_id: str, attempt: int, rework: Result | None, branch: str, lap: int
+    ) -> Result:
+        """One task from its attempt to its merge, with as many attempts as its role allows."""
+        role = self.parts.spec.role(self._task(task_id).agent)
+        why = ""
+        while attempt <= role.attempts or branch:
+            if not branch:
+                tried = self.attempt(task_id, attempt, rework)
+                if tried["outcome"] != "passed":
+                    why = "failed"
+                    if tried["outcome"] not in TRY_AGAIN:
+                        break
+                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
+                    attempt += 1
+                    continue
+                branch = tried["commit"]
+            landed = self._landed(task_id, attempt, branch, lap)
+            if landed["status"] != "rework":
+                return landed | {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
+            branch, rework, why = "", landed["rework"], landed["why"]
+            attempt += 1
+        reason = (rework or {}).get("reason", "")
+        self.block(task_id, reason or f"no attempt of {role.attempts} passed its gate")
+        return {
+            "kind": "task",
+            "id": task_id,
+            "attempt": attempt,
+            "status": "blocked",
+            "why": why or "failed",
+        }
+
+    def _landed(self, task_id: str, attempt: int, branch: str, lap: int) -> Result:
+        run = self.parts.spec.run
+        with SetWorkflowID(f"{run}/land/{task_id}/{attempt}/{lap}"):
+            handle = DBOS.enqueue_workflow("merge", self.land, task_id, attempt, branch)
+        result: Result = handle.get_result()
+        return result
+
+    @DBOS.workflow(max_recovery_attempts=None)
+    def land(self, task_id: str, attempt: int, branch: str) -> Result:
+        """Through the one lane of the merge queue; a red tree is triaged before it goes back."""
+        landed = self.merge(task_id, attempt, branch)
+        if landed["outcome"] == "merged":
+            return {"status": "merged"}
+        if landed["outcome"] == "conflict":
+            return {"status": "rework", "why": "conflict", "rework": landed["rework"]}
+        return self.send_back(task_id, attempt, branch, landed)
+
+    @DBOS.workflow(max_recovery_attempts=None)
+    def sync(self, sync_id: str, round_number: int) -> Result:
+        return self.look(sync_id, round_number)
+
+    @DBOS.step()
+    def attempt(self, task_id: str, number: int, rework: Result | None) -> Result:
+        def work() -> Result:
+            sent_back = wire.Rework.model_validate(rework) if rework else None
+            tried = try_task(self.parts, self._task(task_id), number, sent_back)
+            return {"outcome": tried.outcome, "commit": tried.commit, "detail": tried.detail}
+
+        return self._guarded(work)
+
+    @DBOS.step()
+    def merge(self, task_id: str, attempt: int, branch: str) -> Result:
+        def work() -> Result:
+            task = self._task(task_id)
+            landed = land_branch(self.parts, task, attempt, branch)
+            if landed.outcome == "merged":
+                complete(self.parts, self.schedule, task, landed)
+            rework = landed.rework.model_dump(mode="json") if landed.rework else None
+            report = landed.report.model_dump_json() if landed.report else ""
+            return {
+                "outcome": landed.outcome,
+                "tree": landed.tree,
+                "rework": rework,
+                "report": report,
+            }
+
+        return self._guarded(work)
+
+    @DBOS.step()
+    def send_back(self, task_id: str, attempt: int, branch: str, landed: Result) -> Result:
+        def work() -> Result:
+            report = GateReport.model_validate_json(landed["report"])
+            task = self._task(task_id)
+            word = triage(self.parts, task, attempt, landed["tree"], report)
+            rework = record_triage(self.parts, task, attempt, word, landed["rework"])
+            if word.send_back in ("", task_id):
+                return {"status": "rework", "why": "failed", "rework": rework}
+            return {"status": "needs", "needs": word.send_back, "branch": branch, "rework": rework}
+
+        return self._guarded(work)
+
+    @DBOS.step()
+    def look(self, sync_id: str, round_number: int) -> Result:
+        def work() -> Result:
+            sync = next(s for s in self.parts.spec.plan.sync_points if s.id == sync_id)
+            looked = look_at(self.parts, sync, round_number)
+            return {
+                "kind": "sync",
+                "id": sync_id,
+                "status": "open" if looked.is_open else "closed",
+                "send_back": looked.send_back,
+                "rework": looked.rework.model_dump(mode="json") if looked.rework else None,
+            }
+
+        return self._guarded(work)
+
+    @DBOS.step()
+    def block(self, task_id: str, reason: str) -> None:
+        def work() -> None:
+            with self.parts.reading:
+                state = self.parts.state.tasks[task_id]
+            self.parts.log.append(e.TaskBlocked(task_id, state.role, reason, state.branch))
+
+        self._guarded(work)
+
+    @DBOS.step()
+    def finish(self, outcome: str, exit_code: int, merged: int) -> None:
+        def work() -> None:
+            tasks = len(self.parts.spec.only)
+            fact = e.RunFinished(outcome, exit_code, merged, tasks, self.parts.tip())
+            self.parts.log.append(fact)
+
+        self._guarded(work)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """What `work` returns; whatever must be tried again later never returns."""
+        if self.parts.stop.requested.is_set():
+            self.parts.stop.halt()
+        try:
+            return work()
+        except (EnvironmentBroken, LimitReached) as error:
+            self.parts.stop.halt(error)
+        except Exception as error:  # noqa: BLE001 the border of the engine: nothing half-recorded
+            self.parts.stop.halt(fault(error))
+
+    def _enqueue(self, step: StartTask | StartSync) -> Any:
+        run = self.parts.spec.run
+        if isinstance(step, StartSync):
+            with SetWorkflowID(f"{run}/sync/{step.sync}/{step.round}"):
+                return DBOS.enqueue_workflow("merge", self.sync, step.sync, step.round)
+        lap = f"{step.attempt}-{step.lap}"
+        with SetWorkflowID(f"{run}/task/{step.task}/{lap}"):
+            return DBOS.enqueue_workflow(
+                "tasks", self.task, step.task, step.attempt, step.rework, step.branch, step.lap
+            )
+
+    def _task(self, task_id: str) -> Task:
+        return self.parts.spec.plan.tasks_by_id[TaskId(task_id)]
+
+
+def fault(error: Exception) -> EngineFault:
+    """An unexpected error as something a person can report; the traceback goes with it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return EngineFault(
+        f"{type(error).__name__}: {error}",
+        where=f"{place.filename}:{place.lineno}",
+        mend="this is a fault of Wavecrew; nothing is lost, `wavecrew run --resume` goes on",
+    )
