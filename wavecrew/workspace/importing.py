@@ -58,9 +58,8 @@ def raw_changes(git: Git, base: str | None, tree: str) -> Iterator[tuple[Change,
     fields = iter(listed.split(b"\0")[:-1])
     for raw in fields:
         old_mode, mode, _, blob, status = raw.decode().lstrip(":").split(" ")
-        name = _text(next(fields))
         # mypy: git writes one of four letters here, as renames are off
-        yield Change(name, status, mode, old_mode), blob  # type: ignore[arg-type]
+        yield Change(_text(next(fields)), status, mode, old_mode), blob  # type: ignore[arg-type]
 
 
 def blobs(git: Git, ids: Iterable[str]) -> list[bytes]:

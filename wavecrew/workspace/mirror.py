@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavecrew.errors import GitFailed
-from wavecrew.sandbox.model import Command, Mount, Sandbox
+from wavecrew.sandbox.model import TREE, Command, Mount, Sandbox
 from wavecrew.workspace import importing, merging
 from wavecrew.workspace.git import Git, object_id, refuse_full_disk
 from wavecrew.workspace.model import (
@@ -25,9 +25,26 @@ from wavecrew.workspace.model import (
     EntryFinding,
     Merged,
 )
-from wavecrew.workspace.skeleton import Inside, object_format, object_mounts, write_skeleton
+from wavecrew.workspace.skeleton import (
+    SNAP_DIR,
+    Inside,
+    object_format,
+    object_mounts,
+    write_skeleton,
+)
 from wavecrew.workspace.user_repo import UserRepository, shallow_of
 
+ENGINE_ENVIRONMENT = {
+    "GIT_DIR": SNAP_DIR,
+    "GIT_WORK_TREE": TREE,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C",
+}
+"""What git of the engine, not of an agent, is told inside the sandbox."""
 _REGULAR = {"100644", "100755"}
 
 
@@ -42,6 +59,7 @@ class Mirror:
     @classmethod
     def open(cls, path: Path, repository: UserRepository) -> Mirror:
         """The mirror at `path`, made when it is not there yet."""
+        path = path.resolve()
         if not path.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mirror-") as scratch:
@@ -215,22 +233,18 @@ class Mirror:
         Runs in the sandbox: the tree may be an agent's. GitFailed when it fails.
         """
         with tempfile.TemporaryDirectory(dir=self.path, prefix="checkout-") as scratch:
-            root, objects = Path(scratch), self.objects
-            inside = Inside.of(sandbox.mode, root, objects)
-            where = inside.tree if sandbox.mode == "bubblewrap" else str(into)
-            write_skeleton(
-                root / "snap", object_format=object_format(tree), alternates=inside.objects
-            )
+            snap, kind = Path(scratch) / "snap", object_format(tree)
+            seen = Inside.of(sandbox.mode, snap, self.objects)
+            write_skeleton(snap, object_format=kind, alternates=seen.objects)
             script = 'git read-tree "$1" && exec git checkout-index --all --force --quiet'
             command = Command(
                 argv=("/bin/sh", "-c", script, "checkout", object_id(tree)),
                 mounts=(
-                    Mount(into, where, writable=True),
-                    Mount(root / "snap", inside.snap, writable=True),
-                    *object_mounts(inside, objects),
+                    Mount(into.resolve(), TREE, writable=True),
+                    Mount(snap, SNAP_DIR, writable=True),
+                    *object_mounts(self.objects),
                 ),
-                cwd=where,
-                env=engine_environment(inside.snap, where),
+                env=ENGINE_ENVIRONMENT,
             )
             ended = sandbox.run(command)
         if ended.exit_code != 0:
@@ -248,19 +262,6 @@ class Mirror:
             mode, _, blob = head.decode().split(" ")
             found.append((name.decode("utf-8", "surrogateescape"), mode, blob))
         return found
-
-
-def engine_environment(git_dir: str, tree: str) -> dict[str, str]:
-    """What git of the engine, not of an agent, is told inside the sandbox."""
-    return {
-        "GIT_DIR": git_dir,
-        "GIT_WORK_TREE": tree,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "LC_ALL": "C",
-    }
 
 
 def _replace(path: Path, content: bytes) -> None:

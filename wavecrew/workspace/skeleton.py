@@ -1,8 +1,7 @@
 """A fresh private git directory, written file by file: no template, no hook, no remote.
 
 Also the one place that knows under which path the parts of a workspace are
-seen inside the sandbox: with bubblewrap at fixed mount points, without mount
-namespaces where they lie on the host.
+seen inside the sandbox.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavecrew.sandbox.model import TREE, Mode, Mount
+from wavecrew.sandbox.model import Mode, Mount
 from wavecrew.workspace.model import Author
-from wavecrew.workspace.user_repo import alternates_of, shallow_of
+from wavecrew.workspace.user_repo import shallow_of
 
 _CONFIG = """\
 [core]
@@ -21,7 +20,6 @@ _CONFIG = """\
 \tfilemode = true
 \tbare = {bare}
 \tlogAllRefUpdates = {reflog}
-\thooksPath = {hooks}
 \tautocrlf = false
 \tsafecrlf = false
 \tcheckStat = {check_stat}
@@ -35,39 +33,31 @@ _CONFIG = """\
 """
 
 
+GIT_DIR = "/gitdir"
+SNAP_DIR = "/snapdir"
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Where a workspace's parts are seen by commands in the sandbox."""
+    """Where git in the sandbox finds things when a *file* names them.
 
-    tree: str
+    Mounts, arguments and the environment always use the fixed paths; a sandbox
+    without a mount namespace maps those itself, but no file's content.
+    """
+
     git: str
-    snap: str
     objects: tuple[str, ...]
 
     @classmethod
-    def of(cls, mode: Mode, root: Path, objects: tuple[Path, ...]) -> Inside:
+    def of(cls, mode: Mode, git_dir: Path, objects: tuple[Path, ...]) -> Inside:
         if mode == "bubblewrap":
-            stores = tuple(f"/objects/{index}" for index in range(len(objects)))
-            return cls(TREE, "/gitdir", "/snapdir", stores)
-        tree, git, snap = (str(root / name) for name in ("tree", "git", "snap"))
-        return cls(tree, git, snap, tuple(map(str, objects)))
+            return cls(GIT_DIR, tuple(mount.inside for mount in object_mounts(objects)))
+        return cls(str(git_dir), tuple(map(str, objects)))
 
 
-def object_mounts(inside: Inside, objects: tuple[Path, ...]) -> tuple[Mount, ...]:
-    """Read-only mounts of the object stores.
-
-    A store that borrows from another names it by its path on the host; git
-    would complain at every command if that path led nowhere, so such a store is
-    visible there too.
-    """
-    mounts = [Mount(host, at) for host, at in zip(objects, inside.objects, strict=True)]
-    seen = {mount.inside for mount in mounts}
-    for store in objects:
-        for line in alternates_of(store):
-            if line.startswith("/") and Path(line).is_dir() and line not in seen:
-                seen.add(line)
-                mounts.append(Mount(Path(line), line))
-    return tuple(mounts)
+def object_mounts(objects: tuple[Path, ...]) -> tuple[Mount, ...]:
+    """Read-only mounts of the object stores, side by side."""
+    return tuple(Mount(host, f"/objects/{index}") for index, host in enumerate(objects))
 
 
 def write_skeleton(

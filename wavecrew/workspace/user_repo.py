@@ -159,7 +159,7 @@ def _read(repository: gitpython.Repo, clean: bool) -> UserRepository:
         )
     _refuse_unusable(repository, common)
     untracked = _untracked(repository, root, private, clean)
-    store = common / "objects"
+    store = (common / "objects").resolve()
     return UserRepository(root, common, _stores(store), repository.head.commit.hexsha, untracked)
 
 

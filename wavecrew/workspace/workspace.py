@@ -18,17 +18,27 @@ from functools import partial
 from pathlib import Path
 
 from wavecrew.errors import EnvironmentBroken, ToolError
-from wavecrew.sandbox.model import Caps, Command, Finished, Mount, Sandbox
+from wavecrew.sandbox.model import TREE, Caps, Command, Finished, Mount, Sandbox
 from wavecrew.workspace.git import object_id, refuse_full_disk
-from wavecrew.workspace.mirror import engine_environment
+from wavecrew.workspace.mirror import ENGINE_ENVIRONMENT
 from wavecrew.workspace.model import ENGINE, Author, NestedRepository, SnapshotRefused
 from wavecrew.workspace.refs import encode
-from wavecrew.workspace.skeleton import Inside, object_format, object_mounts, write_skeleton
+from wavecrew.workspace.skeleton import (
+    GIT_DIR,
+    SNAP_DIR,
+    Inside,
+    object_format,
+    object_mounts,
+    write_skeleton,
+)
 
 SHELL = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
 ENGINE_CAPS = Caps(wall_s=300, file_mb=2048, output_bytes=64_000_000)
 _NESTED = 9
 """Exit code of the snapshot script for a repository inside the repository."""
+
+_BORROWED = "error: object directory /"
+"""Git's complaint when a store names another by its path on the host; both are mounted."""
 
 _FILL = """set -e
 git read-tree "$1"
@@ -105,20 +115,21 @@ class Workspace:
         commands run in the sandbox, in order; EnvironmentBroken with the output
         of the one that fails.
         """
+        root = root.resolve()
         made = cls(root, objects, object_id(base), sandbox, setup)
         made.remove()
-        inside = made._inside
+        seen = Inside.of(sandbox.mode, root / "git", objects)
         for name in ("tree", "git", "snap"):
             (root / name).mkdir(parents=True)
         skeleton = partial(
             write_skeleton,
             object_format=object_format(base),
-            alternates=inside.objects,
+            alternates=seen.objects,
             shallow=objects,
         )
         skeleton(root / "snap")
         skeleton(root / "git", bare=False, branch=encode(branch), commit=base, author=author)
-        (made.tree_dir / ".git").write_text(f"gitdir: {inside.git}\n")
+        (made.tree_dir / ".git").write_text(f"gitdir: {seen.git}\n")
         start = object_id(tree) if tree else base
         made._engine(_CREATE, start, base, agent_git=True, what="the checkout")
         made._run_setup()
@@ -129,6 +140,7 @@ class Workspace:
     @classmethod
     def open(cls, root: Path, objects: tuple[Path, ...], base: str, sandbox: Sandbox) -> Workspace:
         """A workspace that `create` finished earlier. EnvironmentBroken when it did not."""
+        root = root.resolve()
         try:
             state = json.loads((root / "workspace.json").read_text())
         except (OSError, ValueError) as error:
@@ -148,9 +160,9 @@ class Workspace:
     def mounts(self) -> tuple[Mount, ...]:
         """What an agent's command sees: its tree, its git directory, and objects to read."""
         return (
-            Mount(self.tree_dir, self._inside.tree, writable=True),
-            Mount(self.root / "git", self._inside.git, writable=True),
-            *object_mounts(self._inside, self.objects),
+            Mount(self.tree_dir, TREE, writable=True),
+            Mount(self.root / "git", GIT_DIR, writable=True),
+            *object_mounts(self.objects),
         )
 
     def command(self, shell: str, caps: Caps, env: Mapping[str, str] | None = None) -> Command:
@@ -159,7 +171,6 @@ class Workspace:
         return Command(
             argv=(SHELL, "-c", shell),
             mounts=self.mounts(),
-            cwd=self._inside.tree,
             env=quiet | dict(env or {}),
             caps=caps,
         )
@@ -212,25 +223,21 @@ class Workspace:
         try:
             shutil.rmtree(self.root)
         except PermissionError:  # folders an agent made unreadable
-            mount = Mount(self.tree_dir, self._inside.tree, writable=True)
             undo = ("/bin/sh", "-c", "chmod -R u+rwX .")
-            self.sandbox.run(Command(argv=undo, mounts=(mount,), cwd=self._inside.tree))
+            mounts = (Mount(self.tree_dir, TREE, writable=True),)
+            self.sandbox.run(Command(argv=undo, mounts=mounts))
             shutil.rmtree(self.root)
-
-    @property
-    def _inside(self) -> Inside:
-        return Inside.of(self.sandbox.mode, self.root, self.objects)
 
     def _agents_git(self, *args: str) -> str:
         ended = self.sandbox.run(
             Command(
                 argv=("git", "--no-pager", *args),
                 mounts=self.mounts(),
-                cwd=self._inside.tree,
                 env={"LC_ALL": "C.UTF-8"},
             )
         )
-        text = ended.stdout.decode("utf-8", "replace")
+        lines = ended.stdout.decode("utf-8", "replace").splitlines(keepends=True)
+        text = "".join(line for line in lines if not line.startswith(_BORROWED))
         if ended.exit_code != 0:
             raise ToolError(f"git {args[0]} failed: {text.strip()[-600:]}")
         return text
@@ -245,22 +252,19 @@ class Workspace:
         what: str = "",
     ) -> Finished:
         """Run a script of ours with the snapshot git directory."""
-        inside = self._inside
         mounts = [
-            Mount(self.tree_dir, inside.tree, writable=not read_only),
-            Mount(self.root / "snap", inside.snap, writable=True),
-            *object_mounts(inside, self.objects),
+            Mount(self.tree_dir, TREE, writable=not read_only),
+            Mount(self.root / "snap", SNAP_DIR, writable=True),
+            *object_mounts(self.objects),
         ]
-        env = engine_environment(inside.snap, inside.tree)
-        env["GIT_LITERAL_PATHSPECS"] = "1"
+        env = dict(ENGINE_ENVIRONMENT)
         if agent_git:
-            mounts.insert(1, Mount(self.root / "git", inside.git, writable=True))
-            env["AGENT_GIT"] = inside.git
+            mounts.append(Mount(self.root / "git", GIT_DIR, writable=True))
+            env["AGENT_GIT"] = GIT_DIR
         ended = self.sandbox.run(
             Command(
                 argv=("/bin/sh", "-c", script, "wavecrew", *args),
                 mounts=tuple(mounts),
-                cwd=inside.tree,
                 env=env,
                 caps=ENGINE_CAPS,
                 merge_stderr=False,
