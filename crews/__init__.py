@@ -1,1 +1,1 @@
-"""Everything that knows CrewAI; nothing else does. Importing this package imports no CrewAI."""
+"""Everything that knows CrewAI: how a role, a task and a model become an agent at work."""

@@ -6,9 +6,10 @@ wants. Reading the file, with line numbers in its errors, is `load.py`'s work.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from wavecrew.plan.model import Record
 
@@ -78,6 +79,46 @@ class WorkspaceSettings(Record):
     """Commands run in the sandbox in every fresh checkout, before anything else."""
 
 
+class PolicyRule(Record):
+    """One rule about tool calls; the first that matches a call decides it."""
+
+    decision: Literal["allow", "ask", "deny"]
+    """`ask` wants a person at a terminal; where there is none it denies."""
+    roles: tuple[str, ...] = ("*",)
+    """Globs over role names."""
+    tools: tuple[str, ...] = ("*",)
+    """Globs over tool names."""
+    paths: tuple[str, ...] = ()
+    """Globs (gitignore syntax). deny and ask match a call that touches one such path, allow
+    only a call all of whose paths are such; a call without paths is not matched."""
+    command: str = ""
+    """A regular expression searched in the `command` argument; empty: any call."""
+    reason: str = ""
+    """What the agent is told."""
+
+    @field_validator("command")
+    @classmethod
+    def _compiles(cls, command: str) -> str:
+        try:
+            re.compile(command)
+        except re.error as error:
+            raise ValueError(f"{command!r} is not a regular expression: {error}") from None
+        return command
+
+
+class McpServer(Record):
+    """A Model Context Protocol server started once per attempt; a role's tool `mcp:NAME` names it.
+
+    It is trusted code: it runs on the host, outside the sandbox.
+    """
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    timeout_s: float = Field(default=60, gt=0)
+    """For the start and for each call."""
+
+
 class Settings(Record):
     checks: tuple[Check, ...] = (Check(name="unit", run="python -m pytest -q", kind="pytest"),)
     model: ModelSettings = ModelSettings()
@@ -85,6 +126,10 @@ class Settings(Record):
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
+    policy: tuple[PolicyRule, ...] = ()
+    """Asked in order, before a role's own list of tools."""
+    mcp: dict[str, McpServer] = {}
+    """Name -> server."""
 
     def at(self, stage: Stage) -> tuple[Check, ...]:
         """The checks of a stage, in the order of the file."""

@@ -111,8 +111,8 @@ class ProcessHost:
                 self._started.add(message["started"])
             elif "ended" in message:
                 self._ended[message["ended"]] = message
-            elif "failed" in message:
-                self._failed[message["failed"]] = str(message.get("why", ""))
+            elif "error" in message and message.get("id"):
+                self._failed[message["id"]] = f"could not start an agent: {message['error']}"
             self._changed.notify_all()
 
     def _broken(self, how: str) -> EnvironmentBroken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavecrew.plan.model import SyncPoint, TaskId
+from wavecrew.plan.model import RoleName, SyncPoint, TaskId
 from wavecrew.run.spec import RunSpec
 from wavecrew.schedule.ready import Schedule
 
@@ -51,31 +51,37 @@ class Progress:
     running: set[str] = field(default_factory=set)
     checking: set[str] = field(default_factory=set)
     """Sync points being looked at."""
+    again: list[StartTask] = field(default_factory=list)
+    """Sent back, or free to land again; they go before anything new."""
+    held: dict[str, list[StartTask]] = field(default_factory=dict)
+    """Merged task that is being mended -> branches that land once it has."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
     rounds: dict[str, int] = field(default_factory=dict)
-    mending: dict[str, list[StartTask]] = field(default_factory=dict)
-    """Task at rework -> branches that land once it has."""
+    """Sync point -> how often it was looked at."""
 
     def next(self) -> list[StartTask | StartSync]:
         """What may start now; each is marked as started."""
         steps: list[StartTask | StartSync] = [self._look_at(s) for s in self._due_syncs()]
+        steps += self._start_again()
+        waiting = {start.task for start in self.again}
+        waiting |= {start.task for starts in self.held.values() for start in starts}
         ready = self.schedule.ready(
-            merged=self.merged - set(self.mending),
+            merged=self.merged - set(self.held),
             running=self.running,
-            blocked=set(self.blocked),
+            blocked=set(self.blocked) | waiting | self.merged,
             open_syncs=self.open_syncs,
             agents=self.spec.settings.limits.agents,
-            barrier=self.spec.barrier,
             only=set(self.spec.only),
         )
-        return steps + [self._start(task) for task in ready]
+        return steps + [self._started(StartTask(task, 1)) for task in ready]
 
-    def take(self, result: Result) -> list[StartTask]:
-        """Take one result in; what it asks to start at once, beyond `next`."""
+    def take(self, result: Result) -> None:
+        """Take in what a task's or a sync point's workflow returned."""
         if result["kind"] == "sync":
-            return self._take_sync(result)
-        return self._take_task(result)
+            self._take_sync(result)
+        else:
+            self._take_task(result)
 
     @property
     def is_over(self) -> bool:
@@ -83,10 +89,9 @@ class Progress:
 
     def outcome(self) -> tuple[str, int]:
         """How the run ended and its exit code."""
-        if "conflict" in self.blocked.values() and set(self.blocked.values()) == {"conflict"}:
-            return "conflict", 5
         if self.blocked:
-            return "task_failed", 3
+            only_conflicts = set(self.blocked.values()) == {"conflict"}
+            return ("conflict", 5) if only_conflicts else ("task_failed", 3)
         if self.closed_syncs:
             return "integration_red", 4
         if self.merged >= set(self.spec.only):
@@ -94,14 +99,12 @@ class Progress:
         return "task_failed", 3
 
     def _due_syncs(self) -> list[SyncPoint]:
+        seen = self.open_syncs | self.closed_syncs | self.checking
+        standing = self.merged - set(self.held)
         return [
             sync
             for sync in self.spec.syncs
-            if sync.id not in self.open_syncs | self.closed_syncs | self.checking
-            and all(
-                t.id in self.merged and t.id not in self.mending
-                for t in self.spec.plan.before(sync)
-            )
+            if sync.id not in seen and all(t.id in standing for t in self.spec.plan.before(sync))
         ]
 
     def _look_at(self, sync: SyncPoint) -> StartSync:
@@ -109,52 +112,62 @@ class Progress:
         self.rounds[sync.id] = self.rounds.get(sync.id, 0) + 1
         return StartSync(sync.id, self.rounds[sync.id])
 
-    def _start(self, task: str, rework: Result | None = None) -> StartTask:
-        self.running.add(task)
-        self.attempts[task] = self.attempts.get(task, 0) + 1
-        return StartTask(task, self.attempts[task], rework)
+    def _start_again(self) -> list[StartTask]:
+        """What was put back and has room now, oldest first."""
+        started = []
+        for start in tuple(self.again):
+            if self._has_room(start.task):
+                self.again.remove(start)
+                started.append(self._started(start))
+        return started
 
-    def _take_task(self, result: Result) -> list[StartTask]:
+    def _has_room(self, task: str) -> bool:
+        agent = self._agent(task)
+        at_work = sum(self._agent(other) == agent for other in self.running)
+        spec = self.spec
+        return (
+            len(self.running) < spec.settings.limits.agents
+            and at_work < spec.role(agent).parallel
+            and not self.running & set(spec.plan.tasks_by_id[TaskId(task)].conflicts_with)
+        )
+
+    def _agent(self, task: str) -> RoleName:
+        return self.spec.plan.tasks_by_id[TaskId(task)].agent
+
+    def _started(self, start: StartTask) -> StartTask:
+        self.running.add(start.task)
+        self.attempts[start.task] = start.attempt
+        return start
+
+    def _take_task(self, result: Result) -> None:
         task = result["id"]
         self.running.discard(task)
         self.attempts[task] = result["attempt"]
         if result["status"] == "merged":
             self.merged.add(task)
-            return self._relaunch(self.mending.pop(task, []))
-        if result["status"] == "needs":
-            return self._mend_other(task, result)
-        self.blocked[task] = result["why"]
-        waiting = self.mending.pop(task, [])
-        for held in waiting:
-            self.blocked[held.task] = result["why"]
-        return []
+            self.again += self.held.pop(task, [])
+        elif result["status"] == "needs":
+            lap = result["lap"] + 1
+            start = StartTask(task, result["attempt"], branch=result["branch"], lap=lap)
+            self._mend(result["needs"], result["rework"], start)
+        else:
+            self.blocked[task] = result["why"]
+            for start in self.held.pop(task, []):
+                self.blocked[start.task] = result["why"]
 
-    def _mend_other(self, task: str, result: Result) -> list[StartTask]:
-        """`task` cannot land until another, already merged, is mended."""
-        culprit = TaskId(result["needs"])
-        lap = result["lap"] + 1
-        again = StartTask(task, result["attempt"], branch=result["branch"], lap=lap)
-        self.mending.setdefault(culprit, []).append(again)
-        self.running.add(task)
-        if culprit in self.running:
-            return []
-        return [self._start(culprit, result["rework"])]
+    def _mend(self, culprit: str, rework: Result, *waiting: StartTask) -> None:
+        """Send a merged task back; `waiting` branches land once it has."""
+        if culprit not in self.held:
+            self.held[culprit] = []
+            self.again.append(StartTask(culprit, self.attempts[culprit] + 1, rework))
+        self.held[culprit] += waiting
 
-    def _relaunch(self, held: list[StartTask]) -> list[StartTask]:
-        self.running.update(start.task for start in held)
-        return held
-
-    def _take_sync(self, result: Result) -> list[StartTask]:
+    def _take_sync(self, result: Result) -> None:
         sync = result["id"]
         self.checking.discard(sync)
         if result["status"] == "open":
             self.open_syncs.add(sync)
-            return []
-        sent_back = result.get("send_back", "")
-        if not sent_back or self.rounds[sync] >= MOST_ROUNDS:
+        elif result["send_back"] and self.rounds[sync] < MOST_ROUNDS:
+            self._mend(result["send_back"], result["rework"])
+        else:
             self.closed_syncs.add(sync)
-            return []
-        self.mending.setdefault(sent_back, [])
-        if sent_back in self.running:
-            return []
-        return [self._start(TaskId(sent_back), result["rework"])]

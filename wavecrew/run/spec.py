@@ -17,6 +17,7 @@ from typing import Literal
 from wavecrew.errors import UsageError
 from wavecrew.plan.model import Plan, Record, Role, RoleName, SyncPoint, Task, TaskId
 from wavecrew.plan.settings import Settings
+from wavecrew.workspace.refs import integration_ref
 
 
 class RunSpec(Record):
@@ -39,7 +40,7 @@ class RunSpec(Record):
 
     @property
     def integration_ref(self) -> str:
-        return f"refs/heads/wavecrew/{self.run}/integration"
+        return integration_ref(self.run)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -165,4 +166,4 @@ def file_name(identifier: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", identifier):
         return identifier
     stem = re.sub(r"[^A-Za-z0-9]+", "-", identifier)[:40].strip("-")
-    return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'replace')).hexdigest()[:10]}"
+    return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

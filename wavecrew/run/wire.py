@@ -9,6 +9,7 @@ Unix socket and gets one line back. Names here are the whole contract between
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -18,7 +19,14 @@ from pydantic import Field
 
 from wavecrew.gates.model import GateReport
 from wavecrew.plan.model import Record, Role, Task
-from wavecrew.plan.settings import Check, Limits, ModelSettings, SandboxSettings
+from wavecrew.plan.settings import (
+    Check,
+    Limits,
+    McpServer,
+    ModelSettings,
+    PolicyRule,
+    SandboxSettings,
+)
 
 
 class DependencyResult(Record):
@@ -75,6 +83,10 @@ class Assignment(Record):
     """The repository's checks of stage `gate`, for `run_checks`."""
     scope: tuple[tuple[str, ...], ...] = ()
     """may_write of role and task: a path must match one glob of each group."""
+    policy: tuple[PolicyRule, ...] = ()
+    """The repository's rules about tool calls, from wavecrew.toml."""
+    mcp: dict[str, McpServer] = {}
+    """The servers that the role's `mcp:NAME` tools name."""
     dependencies: tuple[DependencyResult, ...] = ()
     rework: Rework | None = None
     workspace: WorkspacePlace
@@ -249,8 +261,8 @@ class EngineLine:
         return REPLIES[reply.pop("reply")].model_validate(reply)
 
     def close(self) -> None:
-        self._file.close()
-        self._socket.close()
+        with self._socket, contextlib.suppress(OSError):
+            self._file.close()
 
 
 def encode_reply(reply: Reply) -> bytes:

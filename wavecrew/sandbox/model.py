@@ -61,8 +61,9 @@ class Finished:
     stdout: bytes
     stderr: bytes = b""
     duration_s: float = 0.0
-    killed_by: Literal["", "time", "output", "memory", "cancel"] = ""
-    """Why the sandbox ended it; empty when it ended by itself."""
+    killed_by: Literal["", "time", "output", "memory", "processes", "cancel"] = ""
+    """Why the sandbox ended it; empty when it ended by itself. `processes` only where the kernel
+    cannot simply refuse the next fork."""
     omitted_bytes: int = 0
     """Bytes cut out between head and tail of `stdout`."""
 

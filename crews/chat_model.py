@@ -1,0 +1,239 @@
+"""The model as CrewAI sees it: langchain-openai behind a BaseLLM, through the attempt's journal.
+
+Every call is checked for a stop, fitted to the window, journalled, budgeted,
+and judged: a cut-off, filtered, refused or empty answer is an ending with a
+name. Tool choice is `required`, so that prose cannot end a task; servers that
+do not know it are asked with `auto` from then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from crewai import BaseLLM
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from crews import history, provider
+from crews.attempt import Attempt
+from crews.endings import IncompleteAnswer
+from crews.history import Message
+from wavecrew.plan.model import Record
+from wavecrew.plan.settings import ModelSettings
+
+CHARS_PER_TOKEN = 4
+COMFORT_CHARS = 96_000
+"""Where elision begins, however large the window is: every character is paid on every call."""
+WINDOW_SHARE = 0.85
+"""The rest of the window is left to the answer."""
+ANSWER_TOKENS = 2000
+"""Allowance for the answer in what is reserved before a call."""
+
+
+class ToolCall(Record):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+    id: str
+    name: str
+    arguments: str
+    """As the model wrote it; may be anything."""
+
+
+class Answer(Record):
+    """What the model said and which tools it wants, at least one of both."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
+
+    say: str
+    calls: tuple[ToolCall, ...]
+
+    def as_message(self) -> Message:
+        """The assistant's message for the conversation; what it said beside its calls is kept."""
+        message: Message = {"role": "assistant", "content": self.say or None}
+        if self.calls:
+            message["tool_calls"] = [_as_openai(call) for call in self.calls]
+        return message
+
+
+def _as_openai(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+class ChatModel(BaseLLM):
+    """One conversation's model. Not shared: counters and fallbacks belong to the attempt."""
+
+    chat: Any = Field(exclude=True)
+    attempt: Any = Field(exclude=True)
+    context_window: int
+    breath_s: float = 15.0
+    """Seconds between rounds of retries while the provider says 429 without a Retry-After."""
+
+    _tool_choice: str = PrivateAttr(default="required")
+    _tools: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+    _tools_digest: str = PrivateAttr(default="")
+    _tools_chars: int = PrivateAttr(default=0)
+    _told_window_chars: int = PrivateAttr(default=0)
+
+    @classmethod
+    def open(cls, settings: ModelSettings, attempt: Attempt) -> ChatModel:
+        """ModelUnreachable when the model's name or key is missing."""
+        return cls(
+            model=settings.name,
+            provider="openai",
+            chat=provider.open_chat(settings),
+            attempt=attempt,
+            context_window=settings.context_window,
+        )
+
+    def close(self) -> None:
+        """Close the connection to the server."""
+        self.chat.http_client.close()
+
+    def supports_function_calling(self) -> bool:
+        """Without it CrewAI falls back to parsing prose."""
+        return True
+
+    def supports_stop_words(self) -> bool:
+        """CrewAI's stop words belong to its prose mode."""
+        return False
+
+    def get_context_window_size(self) -> int:
+        """Tokens a request may take; CrewAI's default is 4096."""
+        return int(self.context_window * WINDOW_SHARE)
+
+    def get_input_tokens_count(
+        self, messages: Any, tools: Any = None, response_model: Any = None
+    ) -> int:
+        """An estimate, four characters a token; CrewAI's own logs a warning on each call."""
+        chars = len(messages) if isinstance(messages, str) else history.size_of(messages)
+        return (chars + len(json.dumps(tools or []))) // CHARS_PER_TOKEN
+
+    def summarize_messages(self, messages: Any, callbacks: Any, verbose: bool = True) -> None:
+        """Elide instead: CrewAI's summary would fold the task itself into prose."""
+        self._fit(messages, window_chars=history.size_of(messages) // 2)
+
+    def call(
+        self,
+        messages: Any,
+        tools: Any = None,
+        callbacks: Any = None,
+        available_functions: Any = None,
+        from_task: Any = None,
+        from_agent: Any = None,
+        response_model: Any = None,
+    ) -> Any:
+        """CrewAI's door: tool calls as OpenAI writes them, or the text."""
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        answer = self.answer(messages, tools or [])
+        return [_as_openai(call) for call in answer.calls] or answer.say
+
+    def answer(self, messages: list[Message], tools: list[dict[str, Any]]) -> Answer:
+        """The next answer; `messages` may be elided in place.
+
+        Raises the endings of `crews.endings`, ModelUnreachable, and
+        JournalDiverged when a resumed conversation is another one.
+        """
+        self._know(tools)
+        self._fit(messages)
+        reply = self.attempt.exchange("model", self._request(messages), lambda: self._ask(messages))
+        self._told_window_chars = reply["window_chars"] or self._told_window_chars
+        self._account(reply["usage"])
+        calls = ", ".join(call["name"] for call in reply["calls"])
+        self.attempt.step("model", calls or reply["say"][:80], reply["usage"]["total"])
+        return _judged(reply)
+
+    def _know(self, tools: list[dict[str, Any]]) -> None:
+        if tools is not self._tools:
+            encoded = json.dumps(tools, sort_keys=True)
+            self._tools, self._tools_chars = tools, len(encoded)
+            self._tools_digest = hashlib.sha256(encoded.encode()).hexdigest()
+
+    def _fit(self, messages: list[Message], *, window_chars: int = 0) -> None:
+        window = self.get_context_window_size() * CHARS_PER_TOKEN - self._tools_chars
+        for narrower in (self._told_window_chars, window_chars):
+            window = min(window, narrower or window)
+        if not history.fit(messages, comfort_chars=min(COMFORT_CHARS, window), window_chars=window):
+            raise IncompleteAnswer(
+                f"the conversation is longer than the model's window of {self.context_window} "
+                "tokens, even without old outputs"
+            )
+
+    def _request(self, messages: list[Message]) -> dict[str, Any]:
+        """What stands in the journal: the opening once, then only proof of what was sent."""
+        encoded = json.dumps(messages, sort_keys=True).encode()
+        request: dict[str, Any] = {
+            "messages": len(messages),
+            "digest": hashlib.sha256(encoded).hexdigest(),
+            "tools": self._tools_digest,
+        }
+        if len(messages) <= history.OPENING:
+            request["opening"] = [dict(message) for message in messages]
+        return request
+
+    def _ask(self, messages: list[Message]) -> dict[str, Any]:
+        """One paid call, however many tries it takes."""
+        estimate = self._estimate(messages)
+        while True:
+            self.attempt.reserve(estimate)
+            tokens = 0
+            try:
+                reply = self._complete(messages)
+                tokens = reply["usage"]["total"] = reply["usage"]["total"] or estimate
+                return reply
+            except provider.RateLimited as busy:
+                wait_s = busy.wait_s or self.breath_s
+            finally:
+                self.attempt.settle(estimate, tokens)
+            self.attempt.stop.sleep(wait_s)  # a storm slows the attempt and fails nothing
+
+    def _estimate(self, messages: list[Message]) -> int:
+        chars = history.size_of(messages) + self._tools_chars
+        return chars // CHARS_PER_TOKEN + ANSWER_TOKENS
+
+    def _complete(self, messages: list[Message], *, narrowed: int = 0) -> dict[str, Any]:
+        body: dict[str, Any] = {"messages": messages}
+        if self._tools:
+            body |= {"tools": self._tools, "tool_choice": self._tool_choice}
+        try:
+            with self.attempt.stop.interruptible():
+                reply = provider.complete(self.chat, body)
+        except provider.ToolChoiceRejected as error:
+            if self._tool_choice == "auto":
+                raise provider.refused(self.chat, error) from error
+            self._tool_choice = "auto"
+            return self._complete(messages, narrowed=narrowed)
+        except provider.ContextOverflow as error:
+            if narrowed:
+                raise IncompleteAnswer(f"the model's window is exceeded: {error}") from error
+            narrowed = history.size_of(messages) // 2
+            # A copy: what was journalled as the request must stay what a replay builds.
+            messages = json.loads(json.dumps(messages))
+            self._fit(messages, window_chars=narrowed)
+            return self._complete(messages, narrowed=narrowed)
+        return reply | {"window_chars": narrowed}
+
+    def _account(self, usage: dict[str, int]) -> None:
+        self._track_token_usage_internal(
+            {
+                "prompt_tokens": usage["prompt"],
+                "completion_tokens": usage["completion"],
+                "total_tokens": usage["total"],
+                "cached_prompt_tokens": usage["cached"],
+            }
+        )
+
+
+def _judged(reply: dict[str, Any]) -> Answer:
+    """The answer, or IncompleteAnswer: half an answer is never taken for a whole one."""
+    if reply["refusal"]:
+        raise IncompleteAnswer(f"the model refuses: {reply['refusal'][:300]}")
+    if reply["finish"] == "length":
+        raise IncompleteAnswer("the answer was cut off at the model's output limit")
+    if reply["finish"] == "content_filter":
+        raise IncompleteAnswer("the provider's content filter stopped the answer")
+    if not reply["calls"] and not reply["say"].strip():
+        raise IncompleteAnswer("the answer is empty")
+    return Answer.model_validate(reply)

@@ -1,0 +1,144 @@
+"""What does the process of one attempt do, from its assignment file to `outcome.json`?
+
+Runs in a process forked by `crews.host`, with CrewAI imported already. This is
+the process border: whatever was not foreseen becomes `crashed` here, with a
+traceback in the attempt's log.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from crews import manager, quiet, specialist
+from crews.attempt import Attempt, Stop
+from crews.endings import Outcome
+from tools.context import ToolContext
+from tools.mcp import serving
+from tools.output import Outputs
+from tools.registry import ToolRegistry
+from wavecrew.journal.attempt import AttemptJournal
+from wavecrew.run.wire import Assignment, EngineLine
+from wavecrew.sandbox import open_sandbox
+from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.workspace import Workspace
+
+_PR_SET_PDEATHSIG = 1
+MOST_DESCRIPTORS = 65536
+
+
+HEEDED = (signal.SIGTERM, signal.SIGALRM)
+"""Signals a child answers to; blocked by the host until the child is ready for them."""
+
+
+def run(assignment: Assignment, host: int) -> NoReturn:
+    """One attempt in this freshly forked process; leaves `outcome.json` beside the journal.
+
+    SIGTERM parks the attempt, SIGALRM at its deadline ends it; both leave an
+    outcome. Dies with `host`, the process that forked it. No exit handler of the
+    host's is run.
+    """
+    code = 1
+    try:
+        folder = assignment.journal.parent
+        _detach(folder / "log", host)
+        quiet.move_home(assignment.home)
+        stop = Stop()
+        _heed_signals(stop, assignment.deadline_s)
+        outcome = _bordered(assignment, stop)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        outcome.write(folder)
+        code = 0
+    except BaseException:  # noqa: BLE001 - told in the log; the host tells the engine
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _bordered(assignment: Assignment, stop: Stop) -> Outcome:
+    try:
+        return _attempt(assignment, stop)
+    except BaseException as error:  # noqa: BLE001 - the process border
+        traceback.print_exc()
+        sys.stderr.flush()
+        return Outcome(outcome="crashed", detail=f"{type(error).__name__}: {error}")
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent`, its forking thread, ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended in between
+        os._exit(1)
+
+
+def _detach(log: Path, host: int) -> None:
+    """A process group of its own, no stdin, output into the attempt's log."""
+    os.setpgid(0, 0)
+    die_with(host)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    os.closerange(3, MOST_DESCRIPTORS)
+
+
+def _heed_signals(stop: Stop, deadline_s: float) -> None:
+    def parked(_signal: int, _frame: FrameType | None) -> None:
+        stop.ask("parked")
+
+    def out_of_time(_signal: int, _frame: FrameType | None) -> None:
+        stop.ask("out_of_time")
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, parked)
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, deadline_s)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
+
+
+def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
+    sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
+    threading.Thread(target=_cancel_when, args=(stop, sandbox), daemon=True).start()
+    workspace = _workspace(assignment, sandbox)
+    journal = AttemptJournal.open(assignment.journal)
+    line = EngineLine(assignment.socket, timeout_s=assignment.deadline_s)
+    attempt = Attempt(line=line, journal=journal, workspace=workspace, stop=stop)
+    context = ToolContext(
+        assignment=assignment,
+        workspace=workspace,
+        sandbox=sandbox,
+        line=attempt,
+        outputs=Outputs(assignment.journal.parent / "outputs", assignment.limits.output_kb),
+    )
+    registry = ToolRegistry.default()
+    hold = specialist.work if assignment.kind == "task" else manager.decide
+    try:
+        with serving(registry, assignment.role, assignment.mcp):
+            return hold(assignment, attempt, context, registry)
+    finally:
+        line.close()
+        journal.close()
+        sys.stdout.flush()
+
+
+def _workspace(assignment: Assignment, sandbox: Sandbox) -> Workspace | manager.NoWorkspace:
+    """The attempt's tree; the manager crew's conversations may come without one."""
+    place = assignment.workspace
+    if assignment.kind != "task" and not place.root.exists():
+        return manager.NoWorkspace(place.root)
+    return Workspace.open(place.root, place.objects, place.base, sandbox)
+
+
+def _cancel_when(stop: Stop, sandbox: Sandbox) -> None:
+    """End the command now running once a stop is asked for; a signal handler must not block."""
+    stop.asked.wait()
+    sandbox.cancel_all()

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from crews.assignment import conversation, first_message
+from crews.role import system_text
+from wavecrew.plan.model import Contract
+from wavecrew.plan.settings import Check
+from wavecrew.run.wire import DependencyResult, Rework
+
+
+def _message(desk, **changes) -> str:
+    desk.assignment_changes = changes
+    return first_message(desk.assignment)
+
+
+def test_the_first_line_names_the_conversation(desk):
+    assert _message(desk).splitlines()[0] == "Conversation: task/1.1/1"
+    triage = _message(desk, kind="triage", subject="1.4", attempt=2)
+    assert triage.splitlines()[0] == "Conversation: triage/1.4/2"
+    sync = _message(desk, kind="sync", subject="after-wave-1", task=None, attempt=3)
+    assert sync.splitlines()[0] == "Conversation: sync/after-wave-1/3"
+    assert conversation(desk.assignment) == "sync/after-wave-1/3"
+
+
+def test_braces_and_tool_names_reach_the_model_as_they_are_written(desk, say):
+    desk.line.gated = [say.gated(True)]
+    desk.model.answers = [say.turn(say.call("submit", {"summary": "s"}))]
+    desk.run()
+    system, user = desk.model.requests[0]["messages"]
+    assert desk.task.description in user["content"]
+    assert user["content"].startswith("Conversation: task/1.1/1\n")
+    assert user["content"] == first_message(desk.assignment)
+    assert system["content"] == system_text(desk.role)
+    assert "You know {tools}." in system["content"]
+    assert "Write {input} well" in system["content"]
+
+
+def test_a_task_is_told_all_that_it_needs(desk):
+    desk.task = desk.task.model_copy(
+        update={
+            "provides": (
+                Contract(symbol="app.store.Store.get", signature="(self, key: str) -> str"),
+            ),
+            "consumes": (Contract(symbol="app.base.Base"),),
+            "done_when": ("python -m app --self-test",),
+        }
+    )
+    text = _message(
+        desk,
+        dependencies=(
+            DependencyResult(
+                id="1.0", title="Base", summary="Base stands.", commit="c", changed=("app/base.py",)
+            ),
+        ),
+        scope=(("app/**", "tests/**"), ("app/store.py",)),
+        checks=(Check(name="unit", run="python -m pytest -q", kind="pytest"),),
+    )
+    for part in (
+        "Task 1.1: A text",
+        "Expected output: The {text}.",
+        "- 1.0 Base: Base stands. Changed: app/base.py.",
+        "- app.store.Store.get(self, key: str) -> str",
+        "- app.base.Base",
+        "You may write only: app/**, tests/**; and of these only: app/store.py",
+        "- unit: `python -m pytest -q`",
+        "- `python -m app --self-test`",
+    ):
+        assert part in text
+
+
+def test_a_long_list_of_changes_is_counted(desk):
+    changed = tuple(f"f{n}.py" for n in range(40))
+    text = _message(
+        desk,
+        dependencies=(
+            DependencyResult(id="1", title="t", summary="s", commit="c", changed=changed),
+        ),
+    )
+    assert "f11.py and 28 more." in text
+    assert "f12.py" not in text
+
+
+def test_rework_comes_with_its_reason_and_its_evidence(desk):
+    text = _message(
+        desk,
+        attempt=2,
+        rework=Rework(
+            kind="conflict",
+            reason="app.py conflicts",
+            by="merge queue",
+            log="<<<<<<< ours",
+            theirs="1.2 renames it",
+        ),
+    )
+    assert (
+        "This is attempt 2: the branch conflicts with what landed meanwhile (by merge queue)."
+        in text
+    )
+    assert text.endswith("The other side wanted:\n1.2 renames it\n\nEvidence:\n<<<<<<< ours")
+
+
+def test_who_may_write_nothing_is_told_so(desk):
+    assert "You may write nothing." in _message(desk, scope=())
+
+
+def test_a_task_without_checks_still_says_what_done_is(desk):
+    text = _message(desk, checks=())
+    assert "what you provide is there." in text
+    assert "pass:" not in text
+
+
+def test_the_manager_is_told_what_happened_and_that_evidence_decides(desk):
+    text = _message(desk, kind="triage", brief="tests/test_a.py::test_x fails.")
+    assert "landing of task 1.1 (A text) went red" in text
+    assert "tests/test_a.py::test_x fails." in text
+    assert "Red evidence keeps" in text
+
+
+def test_skills_are_part_of_who_an_agent_is(desk):
+    role = desk.role.model_copy(update={"skills": ("SQL", "Alembic")})
+    assert "Skills: SQL, Alembic." in system_text(role)

@@ -1,0 +1,86 @@
+"""A run in lines: one for each event a person wants, the plan's messages among them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wavecrew.cli import lines
+from wavecrew.cli.lines import clean, clock, count, elapsed, plain_line
+from wavecrew.journal import events as e
+
+
+def test_a_whole_run_in_lines(golden, whole_log, whole):
+    titles = {task.id: task.title for task in whole.tasks.values()}
+    told = [plain_line(event, titles) for event in whole_log]
+    golden("lines.txt", "".join(f"{line}\n" for line in told if line is not None))
+
+
+def test_the_start_message_is_the_plan_s_own(make_log):
+    fact = e.TaskStarted("2.1", 1, "flow", "b", ["1.1", "1.4"], 8, "")
+    assert plain_line(make_log([fact])[0], {"2.1": "Update"}) == (
+        "09:00:00 Task Start Message: Agent ID: flow | Starting Task: 2.1 - Update | "
+        "Dependencies Verified: 1.1, 1.4 | Estimated Completion: 8 h"
+    )
+
+
+def test_the_completion_message_is_the_plan_s_own(make_log):
+    fact = e.TaskCompleted("2.1", "flow", "42 passed", ["2.2"], "2.5", "c")
+    assert plain_line(make_log([fact])[0]) == (
+        "09:00:00 Task Completion Message: Agent ID: flow | Completed Task: 2.1 | "
+        "Test Results: 42 passed | Unblocks Tasks: 2.2 | Next Task: 2.5"
+    )
+
+
+def test_every_kind_of_event_has_a_line_or_is_left_out_on_purpose():
+    assert set(lines._LINES) == set(e.FACTS.values())
+
+
+def test_steps_and_passed_attempts_make_no_line(make_log):
+    quiet = [e.AgentStep("1", 1, 1, "model", "x"), e.AttemptEnded("1", 1, "passed", "")]
+    assert [plain_line(event) for event in make_log(quiet)] == [None, None]
+
+
+@given(st.text())
+def test_a_line_is_one_printable_line_whatever_an_agent_says(text):
+    event = e.Event(
+        1, "i", "r", "2026-03-02T09:00:00.000+00:00", "k", e.NotePosted("1", 1, 1, text)
+    )
+    line = plain_line(event)
+    assert line is not None
+    assert line.isprintable()
+    assert clean(clean(text)) == clean(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, "0"), (999, "999"), (1000, "1k"), (12_390, "12.3k"), (2_000_000, "2M")]
+)
+def test_counts_are_short(number, told):
+    assert count(number) == told
+
+
+def test_clocks_count_hours_when_there_are_some():
+    assert [clock(s) for s in (-1, 59, 61, 3723)] == ["0:00", "0:59", "1:01", "1:02:03"]
+    assert elapsed("2026-03-02T09:00:00.000Z", "2026-03-02T09:01:00.500+00:00") == "1:00"
+    assert elapsed("", "2026-03-02T09:01:00Z") == ""
+
+
+def test_lines_need_neither_rich_nor_pydantic():
+    code = (
+        "import sys, wavecrew.cli.lines, wavecrew.journal.state;"
+        "print({'rich', 'pydantic', 'ruamel'} & {name.partition('.')[0] for name in sys.modules})"
+    )
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env={"PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.strip() == "set()", done.stderr

@@ -1,0 +1,73 @@
+"""The line between engine and agent: real sockets, hostile bytes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from wavecrew.run import wire
+from wavecrew.run.line import Line
+
+
+def answer(request: wire.Request) -> wire.Reply:
+    if isinstance(request, wire.BoardRead):
+        return wire.BoardText(text="board \u2028 ü\n")
+    return wire.Refused(why=f"no {request.ask}")
+
+
+@pytest.fixture
+def line(tmp_path: Path):
+    line = Line(tmp_path / "s", answer)
+    yield line
+    line.close()
+
+
+def test_a_request_gets_its_reply(line: Line, tmp_path: Path) -> None:
+    end = wire.EngineLine(tmp_path / "s", timeout_s=5)
+    assert end.ask(wire.BoardRead()) == wire.BoardText(text="board \u2028 ü\n")
+    assert end.ask(wire.Reserve(tokens=3)) == wire.Refused(why="no reserve")
+    end.close()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\n", b"{}\n", b"[]\n", b"nonsense\n", b'{"ask": "submit"}\n', b'{"ask": "rm"}\n', b"\xff\n"],
+)
+def test_nonsense_is_refused_and_the_line_stays_open(
+    line: Line, tmp_path: Path, nonsense: bytes
+) -> None:
+    raw = socket.socket(socket.AF_UNIX)
+    raw.settimeout(5)
+    raw.connect(str(tmp_path / "s"))
+    file = raw.makefile("rwb")
+    file.write(nonsense)
+    file.flush()
+    assert json.loads(file.readline())["reply"] == "Refused"
+    file.write(b'{"ask": "board"}\n')
+    file.flush()
+    assert json.loads(file.readline())["reply"] == "BoardText"
+    file.close()
+    raw.close()
+
+
+def test_an_engine_that_is_gone_is_a_connection_error(tmp_path: Path) -> None:
+    line = Line(tmp_path / "s", answer)
+    end = wire.EngineLine(tmp_path / "s", timeout_s=5)
+    end.ask(wire.BoardRead())
+    line.close()
+    with pytest.raises(OSError):
+        end.ask(wire.BoardRead())
+    end.close()
+
+
+def test_every_request_comes_back_as_it_went() -> None:
+    samples: list[wire.Request] = [
+        wire.Submit(tree="t", pack=Path("p"), summary="s", submission=1),
+        wire.CrewReport(summary="s", send_back="1.1", reason="r"),
+        wire.Step(step=1, what="model", brief="b"),
+    ]
+    for sample in samples:
+        assert wire.decode_request(sample.model_dump_json().encode()) == sample

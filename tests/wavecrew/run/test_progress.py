@@ -1,0 +1,223 @@
+"""Whatever comes back in whatever order: no rule of the plan is broken and every run ends."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wavecrew.plan.model import Plan, Role, SyncPoint, Task, Wave
+from wavecrew.plan.settings import Limits, Settings
+from wavecrew.run.progress import Progress, Result, StartSync, StartTask
+from wavecrew.run.spec import RunSpec
+from wavecrew.schedule.ready import Schedule
+
+
+def role(name: str, parallel: int = 1) -> Role:
+    return Role(
+        name=name,
+        role=name,
+        goal="g",
+        backstory="b",
+        archetype="flow",
+        tools=("submit",),
+        parallel=parallel,
+    )
+
+
+def make_task(task_id: str, agent: str = "a", wave: str = "1", **more: object) -> Task:
+    return Task(
+        id=task_id,
+        title=task_id,
+        agent=agent,
+        wave=wave,
+        description="d",
+        expected_output="o",
+        **more,
+    )
+
+
+def spec_of(
+    tasks: list[Task], syncs: list[SyncPoint], roles: list[Role], agents: int = 10
+) -> RunSpec:
+    waves = tuple(Wave(id=w) for w in sorted({t.wave for t in tasks if t.wave}))
+    return RunSpec(
+        run="r1",
+        plan=Plan(title="p", waves=waves, tasks=tuple(tasks), sync_points=tuple(syncs)),
+        roles=tuple(roles),
+        settings=Settings(limits=Limits(agents=agents)),
+        base="0" * 40,
+        only=tuple(t.id for t in tasks),
+    )
+
+
+def progress_of(spec: RunSpec) -> Progress:
+    return Progress(spec, Schedule(spec.plan, {r.name: r for r in spec.roles}))
+
+
+def two_waves() -> RunSpec:
+    tasks = [
+        make_task("1", "a"),
+        make_task("2", "b"),
+        make_task("3", "a", wave="2", depends_on=("1",)),
+    ]
+    sync = SyncPoint(id="s", title="S", after_waves=("1",), holds_waves=("2",))
+    return spec_of(tasks, [sync], [role("a"), role("b")])
+
+
+def merged(task: str, attempt: int = 1) -> Result:
+    return {"kind": "task", "id": task, "status": "merged", "attempt": attempt, "lap": 0}
+
+
+def test_a_closed_sync_point_lets_nothing_behind_it_start() -> None:
+    progress = progress_of(two_waves())
+    assert progress.next() == [StartTask("1", 1), StartTask("2", 1)]
+    progress.take(merged("1"))
+    assert progress.next() == []
+    progress.take(merged("2"))
+    assert progress.next() == [StartSync("s", 1)]
+    progress.take({"kind": "sync", "id": "s", "status": "closed", "send_back": "", "rework": None})
+    assert progress.next() == []
+    assert progress.is_over
+    assert progress.outcome() == ("integration_red", 4)
+
+
+def test_what_a_sync_point_sends_back_is_mended_before_it_is_looked_at_again() -> None:
+    progress = progress_of(two_waves())
+    progress.next()
+    progress.take(merged("1"))
+    progress.take(merged("2"))
+    assert progress.next() == [StartSync("s", 1)]
+    rework = {"kind": "sync", "reason": "red"}
+    red = {"kind": "sync", "id": "s", "status": "closed", "send_back": "2", "rework": rework}
+    progress.take(red)
+    assert progress.next() == [StartTask("2", 2, rework)]
+    assert progress.next() == []
+    progress.take(merged("2", attempt=2))
+    assert progress.next() == [StartSync("s", 2)]
+    progress.take({"kind": "sync", "id": "s", "status": "open"})
+    assert progress.next() == [StartTask("3", 1)]
+    progress.take(merged("3"))
+    assert progress.outcome() == ("done", 0)
+
+
+def test_a_branch_that_needs_another_task_mended_lands_after_it() -> None:
+    progress = progress_of(two_waves())
+    progress.next()
+    progress.take(merged("1"))
+    needs = {
+        "kind": "task",
+        "id": "2",
+        "status": "needs",
+        "needs": "1",
+        "attempt": 1,
+        "lap": 0,
+        "branch": "c2",
+        "rework": {"kind": "red_integration", "reason": "x"},
+    }
+    progress.take(needs)
+    assert progress.next() == [StartTask("1", 2, needs["rework"])]
+    assert progress.next() == []
+    progress.take(merged("1", attempt=2))
+    assert progress.next() == [StartTask("2", 1, branch="c2", lap=1)]
+    progress.take(merged("2"))
+    assert progress.next() == [StartSync("s", 1)]
+
+
+def test_when_the_mending_fails_the_waiting_branch_is_blocked_too() -> None:
+    progress = progress_of(two_waves())
+    progress.next()
+    progress.take(merged("1"))
+    needs = merged("2") | {"status": "needs", "needs": "1", "branch": "c", "rework": {}}
+    progress.take(needs)
+    progress.next()
+    progress.take(merged("1", 4) | {"status": "blocked", "why": "failed"})
+    assert progress.is_over
+    assert set(progress.blocked) == {"1", "2"}
+    assert progress.outcome() == ("task_failed", 3)
+
+
+def test_only_conflicts_end_with_their_own_exit_code() -> None:
+    progress = progress_of(two_waves())
+    progress.next()
+    progress.take(merged("1"))
+    progress.take(merged("2") | {"status": "blocked", "why": "conflict"})
+    assert progress.outcome() == ("conflict", 5)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> RunSpec:
+    count = draw(st.integers(1, 12))
+    roles = [role("a", draw(st.integers(1, 3))), role("b"), role("c")]
+    tasks = []
+    for number in range(count):
+        earlier = [str(n) for n in range(number)]
+        deps = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else []
+        wave = str(1 + number * 3 // count)
+        agent = draw(st.sampled_from("abc"))
+        tasks.append(make_task(str(number), agent, wave, depends_on=tuple(deps)))
+    waves = sorted({t.wave for t in tasks if t.wave})
+    syncs = [
+        SyncPoint(id=f"s{w}", title=w, after_waves=(w,), holds_waves=(following,))
+        for w, following in itertools.pairwise(waves)
+        if draw(st.booleans())
+    ]
+    return spec_of(tasks, syncs, roles, agents=draw(st.integers(1, 6)))
+
+
+@given(spec=specs(), data=st.data())
+def test_every_story_keeps_the_rules_and_comes_to_an_end(
+    spec: RunSpec, data: st.DataObject
+) -> None:
+    progress = progress_of(spec)
+    in_flight: list[StartTask | StartSync] = []
+    tasks = spec.plan.tasks_by_id
+    for _ in range(400):
+        started = progress.next()
+        in_flight += started
+        for step in started:
+            if isinstance(step, StartTask):
+                task = tasks[step.task]
+                assert set(task.depends_on) <= progress.merged
+                held = [s.id for s in spec.syncs if task in spec.plan.held_by(s)]
+                assert set(held) <= progress.open_syncs
+        assert len(progress.running) <= spec.settings.limits.agents
+        for one in spec.roles:
+            at_work = [t for t in progress.running if tasks[t].agent == one.name]
+            assert len(at_work) <= one.parallel
+        if not in_flight:
+            break
+        step = in_flight.pop(data.draw(st.integers(0, len(in_flight) - 1)))
+        progress.take(_played(step, progress, data))
+    assert progress.is_over
+    outcome, code = progress.outcome()
+    assert (code == 0) == (progress.merged >= set(spec.only) and not progress.blocked)
+    assert outcome in {"done", "task_failed", "integration_red", "conflict"}
+
+
+def _played(step: StartTask | StartSync, progress: Progress, data: st.DataObject) -> Result:
+    """Any answer that the workflows could give."""
+    if isinstance(step, StartSync):
+        back = data.draw(st.sampled_from(["", "", *sorted(progress.merged)]))
+        status = data.draw(st.sampled_from(["open", "open", "closed"]))
+        return {
+            "kind": "sync",
+            "id": step.sync,
+            "status": status,
+            "send_back": back,
+            "rework": {},
+        }
+    head = {"kind": "task", "id": step.task, "attempt": step.attempt, "lap": step.lap}
+    others = sorted(progress.merged - {step.task})
+    may_need = others and step.lap < 2
+    choices = ["merged", "merged", "merged", "blocked", *(["needs"] if may_need else [])]
+    status = data.draw(st.sampled_from(choices))
+    if status == "needs":
+        return head | {
+            "status": "needs",
+            "needs": data.draw(st.sampled_from(others)),
+            "branch": "c",
+            "rework": {},
+        }
+    return head | {"status": status, "why": data.draw(st.sampled_from(["failed", "conflict"]))}

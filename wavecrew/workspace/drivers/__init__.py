@@ -1,0 +1,9 @@
+"""Convergence drivers, in the order they are asked. A new one is one more line here."""
+
+from __future__ import annotations
+
+from wavecrew.workspace.drivers.alembic import AlembicHeads
+from wavecrew.workspace.drivers.python_imports import PythonImports
+from wavecrew.workspace.model import ConvergenceDriver
+
+DRIVERS: tuple[ConvergenceDriver, ...] = (PythonImports(), AlembicHeads())
