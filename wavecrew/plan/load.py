@@ -96,7 +96,7 @@ def _roles(book: Book, document: Document, known_tools: Collection[str] | None) 
     book.names["role"] = list(document.data)
     roles: dict[str, Role] = {}
     for name in document.data:
-        book.problems.extend(identifier(document, (name,), name, "name of a role"))
+        book.problems.extend(identifier(document.key_place((name,)), name, "name of a role"))
         entry = document.data[name]
         if isinstance(entry, Mapping) and "name" in entry:
             message = f"'name' is not a key of role {name!r}: the key above it is its name"
