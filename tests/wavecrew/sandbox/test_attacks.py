@@ -391,10 +391,14 @@ def test_daemons_do_survive_where_nothing_stops_them() -> None:
 def test_killing_the_engine_leaves_no_survivor(mode: str, tree: Path) -> None:
     nap = a_nap()
     script = f"{DAEMONS.format(nap=nap)}\nsleep {nap}"
-    with caller(mode, tree, script) as engine:
+    with caller(mode, tree, f'echo "$TMPDIR" >place; {script}') as engine:
         assert until(lambda: len(sleepers(nap)) == 6)
         engine.kill()
     assert until(lambda: not sleepers(nap), 5)
+    if mode == "landlock":
+        private = Path((tree / "place").read_text().strip()).parent
+        assert private.name.startswith("wavecrew-")
+        assert until(lambda: not private.exists(), 5)
 
 
 @pytest.mark.parametrize("mode", ["bubblewrap", "landlock"])
