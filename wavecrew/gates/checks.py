@@ -59,7 +59,8 @@ class Runner:
 
     def run(self, check: Check, tree: str, label: str = "") -> Result:
         """The check's result at exactly this tree. `label` keeps simultaneous uses apart."""
-        place = self.scratch / f"{slug(check.name)}{label}"
+        # The sandbox mounts no path that leads over a link.
+        place = self.scratch.resolve() / f"{slug(check.name)}{label}"
         self._remove(place)
         for name in ("tree", "report", "receipt"):
             (place / name).mkdir(parents=True)
@@ -70,7 +71,7 @@ class Runner:
             self._remove(place)
 
     def _run(self, check: Check, place: Path) -> Result:
-        mounts = [self._mount(place / "tree", TREE, writable=True)]
+        mounts = [Mount(place / "tree", TREE, writable=True)]
         output, held_out = "", self._held_out(check)
         for command in self.settings.workspace.setup:
             done = self._shell(command, mounts, self.settings.limits.command_s, {})
@@ -83,11 +84,10 @@ class Runner:
             if held_out is None:
                 why = f"its held-out folder {check.held_out!r} does not exist"
                 return Result(verdict="could_not_run", rule="could_not_run", why=why)
-            mounts.append(self._mount(held_out, HELD_OUT))
+            mounts.append(Mount(held_out, HELD_OUT))
         if counts_tests(check):
-            line = self._line(check, held_out)
-            return self._pytest(check, line, place, mounts, output)
-        done = self._shell(self._line(check, held_out), mounts, check.timeout_s, {})
+            return self._pytest(check, place, mounts, output)
+        done = self._shell(check.run, mounts, check.timeout_s, {})
         verdict, rule, why = of_command(done)
         return Result(
             verdict=verdict,
@@ -98,26 +98,23 @@ class Runner:
             output=output + _printed(check.run, done),
         )
 
-    def _pytest(
-        self, check: Check, line: str, place: Path, mounts: list[Mount], output: str
-    ) -> Result:
+    def _pytest(self, check: Check, place: Path, mounts: list[Mount], output: str) -> Result:
         shutil.copyfile(PLUGIN, place / "receipt" / PLUGIN.name)
         mounts = [
             *mounts,
-            self._mount(place / "report", REPORTS, writable=True),
-            self._mount(place / "receipt", RECEIPT),
+            Mount(place / "report", REPORTS, writable=True),
+            Mount(place / "receipt", RECEIPT),
         ]
-        reports, receipt = mounts[-2].inside, mounts[-1].inside
         key = secrets.token_hex(32)
         given = self.settings.sandbox.env
         env = {
             "WAVECREW_SEAL": key,
-            "WAVECREW_REPORTS": reports,
-            "PYTHONPATH": ":".join(filter(None, (receipt, given.get("PYTHONPATH", "")))),
+            "WAVECREW_REPORTS": REPORTS,
+            "PYTHONPATH": ":".join(filter(None, (RECEIPT, given.get("PYTHONPATH", "")))),
             "PYTEST_ADDOPTS": " ".join(filter(None, (given.get("PYTEST_ADDOPTS", ""), OPTIONS))),
         }
         # A command that sets PYTHONPATH itself would lose the plugin.
-        line = line.replace("PYTHONPATH=", f"PYTHONPATH={receipt}:")
+        line = re.sub(r"\bPYTHONPATH=", f"PYTHONPATH={RECEIPT}:", check.run)
         done = self._shell(line, mounts, check.timeout_s, env)
         report: Report | str
         try:
@@ -151,29 +148,13 @@ class Runner:
         )
         env = {"PYTHONDONTWRITEBYTECODE": "1", **env}
         return self.sandbox.run(
-            Command(
-                argv=("sh", "-c", command),
-                mounts=tuple(mounts),
-                cwd=mounts[0].inside,
-                env=env,
-                caps=caps,
-            )
+            Command(argv=("sh", "-c", command), mounts=tuple(mounts), env=env, caps=caps)
         )
-
-    def _mount(self, host: Path, inside: str, *, writable: bool = False) -> Mount:
-        """Only bubblewrap can show a folder elsewhere; the other modes see it where it is."""
-        seen = inside if self.sandbox.mode == "bubblewrap" else str(host)
-        return Mount(host, seen, writable)
-
-    def _line(self, check: Check, held_out: Path | None) -> str:
-        if held_out is None or self.sandbox.mode == "bubblewrap":
-            return check.run
-        return check.run.replace(HELD_OUT, str(held_out))
 
     def _held_out(self, check: Check) -> Path | None:
         if not check.held_out or self.held_out_root is None:
             return None
-        folder = self.held_out_root / check.held_out
+        folder = (self.held_out_root / check.held_out).resolve()
         return folder if folder.is_dir() else None
 
     def _remove(self, place: Path) -> None:
@@ -184,7 +165,7 @@ class Runner:
             return
         except (OSError, RecursionError):
             clean = "chmod -R u+rwX . ; find . -mindepth 1 -delete"
-            mounts = [self._mount(place, TREE, writable=True)]
+            mounts = [Mount(place, TREE, writable=True)]
             self._shell(clean, mounts, self.settings.limits.command_s, {})
             shutil.rmtree(place, ignore_errors=True)
 
@@ -192,4 +173,6 @@ class Runner:
 def _printed(command: str, done: Finished) -> str:
     text = done.stdout.decode("utf-8", errors="replace")
     ended = f"[exit {done.exit_code}" + (f", ended by {done.killed_by}" if done.killed_by else "")
+    if done.omitted_bytes:
+        ended += f", {done.omitted_bytes} bytes of output left out"
     return f"$ {command}\n{text.rstrip()}\n{ended}, {done.duration_s:.1f} s]\n"

@@ -38,6 +38,7 @@ def contract_findings(
     """One finding for each promise the tree does not keep; `scratch` is made and removed."""
     if not provides:
         return ()
+    scratch = scratch.resolve()
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:

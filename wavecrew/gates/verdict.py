@@ -31,6 +31,7 @@ _KILLED = {
     "time": "it ran longer than its time limit and was ended",
     "output": "it printed more than its output limit and was ended",
     "memory": "it used more than its memory limit and was ended",
+    "processes": "it started more processes than its limit and was ended",
     "cancel": "the run was stopped",
 }
 _BROKEN_CONFTEST = re.compile(r"^ImportError while loading conftest '([^']+)'", re.MULTILINE)

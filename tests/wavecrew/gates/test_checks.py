@@ -77,6 +77,7 @@ RED = Report(passed={"a"}, failed={"b": "no"})
         (Finished(127, b""), GREEN, "", ("could_not_run", "could_not_run")),
         (Finished(137, b""), RED, "", ("could_not_run", "could_not_run")),
         (Finished(0, b"", killed_by="time"), GREEN, "", ("could_not_run", "could_not_run")),
+        (Finished(1, b"", killed_by="processes"), RED, "", ("could_not_run", "could_not_run")),
         (Finished(1, b"", killed_by="memory"), RED, "", ("could_not_run", "could_not_run")),
     ],
 )
