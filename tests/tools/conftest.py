@@ -123,6 +123,7 @@ def make_agent(
         assignment = Assignment(
             run="r1",
             kind="task",
+            subject="1.1",
             task=Task(**(about | (task or {}))),
             attempt=1,
             role=role(manager=manager, tools=tools),
