@@ -140,7 +140,9 @@ def make_agent(
         line = line or ScriptedLine()
         outputs = Outputs(tmp_path / "outputs", limits.output_kb)
         context = ToolContext(assignment, workspace, sandbox, line, outputs)
-        return Agent(registry or ToolRegistry.default(), context, workspace.tree_dir, workspace, line)
+        return Agent(
+            registry or ToolRegistry.default(), context, workspace.tree_dir, workspace, line
+        )
 
     return make
 

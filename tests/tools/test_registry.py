@@ -80,7 +80,7 @@ def test_every_built_in_tool_is_closed_described_and_named_as_providers_want() -
 
 def test_a_function_that_a_model_could_not_use_is_refused() -> None:
     with pytest.raises(TypeError, match="docstring"):
-        tool()(lambda context: "x")
+        tool("silent")(lambda context: "x")
 
     def untold(context: ToolContext, x: str) -> str:
         """Has no Args section."""

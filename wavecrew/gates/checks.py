@@ -27,8 +27,7 @@ KEEP_BYTES = 4_000_000
 
 PLUGIN = Path(__file__).parent / "inside" / "wavecrew_receipt.py"
 OPTIONS = (
-    "-p wavecrew_receipt -p no:cacheprovider "
-    "-o junit_family=xunit1 -o junit_logging=no -o junit_duration_report=total"
+    "-p wavecrew_receipt -o junit_family=xunit1 -o junit_logging=no -o junit_duration_report=total"
 )
 _PYTEST = re.compile(r"(?<![\w.\-])(?<!install )(?:pytest|py\.test)(?![\w.\-/=])")
 
@@ -185,9 +184,8 @@ class Runner:
             return
         except (OSError, RecursionError):
             clean = "chmod -R u+rwX . ; find . -mindepth 1 -delete"
-            mounts = [self._mount(place / "tree", TREE, writable=True)]
-            if (place / "tree").is_dir():
-                self._shell(clean, mounts, self.settings.limits.command_s, {})
+            mounts = [self._mount(place, TREE, writable=True)]
+            self._shell(clean, mounts, self.settings.limits.command_s, {})
             shutil.rmtree(place, ignore_errors=True)
 
 

@@ -47,6 +47,13 @@ class Report:
 
 def read_reports(folder: Path, key: str) -> Report:
     """The outcomes of every pytest session of one command, or ReportRefused."""
+    try:
+        return _read_reports(folder, key)
+    except OSError as error:
+        raise ReportRefused(f"the test report cannot be read: {error.strerror}") from error
+
+
+def _read_reports(folder: Path, key: str) -> Report:
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith("junit-"))
     started = {name.removesuffix(".started") for name in names if name.endswith(".started")}
     written = {name.removesuffix(".xml") for name in names if name.endswith(".xml")}

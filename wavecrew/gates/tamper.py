@@ -89,7 +89,9 @@ def tampering(source: Source, base: str, tree: str, changes: Sequence[Changed]) 
     _deleted(found, pairs)
     _compared(found, pairs)
     for path in python:
-        _hooks(found, path, before.at(path), after.at(path))
+        is_new_test = before.at(path) is None and is_collected(path, after_names)
+        if not is_new_test:
+            _hooks(found, path, before.at(path), after.at(path))
     found.findings += config_findings(before, after, [change.path for change in changes])
     return found
 

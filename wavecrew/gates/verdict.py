@@ -90,6 +90,9 @@ def of_pytest(
         return "fail", "red_tests", f"{conftest[1]!r} cannot be imported"
     if code == 4 and (path := _NO_SUCH_PATH.search(output)):
         return "no_tests", "no_tests", f"{path[1].strip()!r} is not in the tree"
+    if code == 4 and "wavecrew_receipt" in output:
+        why = "the engine's pytest plugin is hidden; keep $PYTHONPATH where PYTHONPATH is set"
+        return "could_not_run", "could_not_run", why
     if code in (3, 4):
         what = "an internal error" if code == 3 else "a usage error"
         return "could_not_run", "could_not_run", f"pytest met {what} (exit {code})"

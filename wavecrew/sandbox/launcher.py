@@ -178,7 +178,7 @@ class Landlock(Launcher):
                 "signals inside"
             )
         try:
-            self._filter = program(shared_host=True).hex()
+            self._filter = program(shared_host=True, as_root=os.geteuid() == 0).hex()
         except LookupError as error:
             raise unavailable(str(error.args[0])) from error
         super().__init__(toolchain, env, cgroups=cgroups)

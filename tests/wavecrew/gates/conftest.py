@@ -1,9 +1,9 @@
-"""Real bare repositories, the real sandbox, and short ways to ask the gates about them."""
+"""A real mirror, the real sandbox, and short ways to ask the gates about them."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,14 @@ import pytest
 
 from wavecrew.gates.gate import GateInput, VerifyInput
 from wavecrew.plan.settings import Check, SandboxSettings, Settings
-from wavecrew.sandbox.bubblewrap import Bubblewrap
-from wavecrew.sandbox.model import Command, Mount, Sandbox
-from wavecrew.sandbox.toolchain import toolchain
+from wavecrew.sandbox.choose import open_sandbox
+from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.mirror import Mirror
+from wavecrew.workspace.model import Author
+from wavecrew.workspace.user_repo import UserRepository
 
 UNIT = Check(name="unit", run="python -m pytest -q", kind="pytest", timeout_s=60)
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "a",
-    "GIT_AUTHOR_EMAIL": "a@localhost",
-    "GIT_COMMITTER_NAME": "a",
-    "GIT_COMMITTER_EMAIL": "a@localhost",
-    "PATH": "/usr/bin:/bin",
-}
+WHO = Author("a", "a@localhost")
 
 
 @dataclass(frozen=True)
@@ -33,80 +29,26 @@ class Change:
     mode: str
 
 
-class Bare:
-    """What the gates need of a mirror, on a plain bare repository."""
+class Commits:
+    """Short ways to make commits in a run's mirror."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        subprocess.run(["git", "init", "-q", "--bare", str(path)], check=True, env=IDENTITY)
-
-    def git(self, *args: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        env = IDENTITY | ({"GIT_INDEX_FILE": str(index)} if index else {})
-        argv = ["git", f"--git-dir={self.path}", *args]
-        return subprocess.run(argv, input=stdin, check=True, env=env, capture_output=True).stdout
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+        self.tree_of = mirror.tree_of
 
     def commit(self, files: Mapping[str, str | None], base: str = "") -> str:
         """A commit whose tree is the base's with these files; None removes one."""
-        index = self.path / "scratch-index"
-        index.unlink(missing_ok=True)
-        if base:
-            self.git("read-tree", base, index=index)
-        for path, text in files.items():
-            if text is None:
-                gone = f"0 {'0' * 40}\t{path}\0".encode()
-                self.git("update-index", "-z", "--index-info", stdin=gone, index=index)
-            else:
-                blob = (
-                    self.git("hash-object", "-w", "--stdin", stdin=text.encode()).decode().strip()
-                )
-                entry = f"100644,{blob},{path}"
-                self.git("update-index", "--add", "--cacheinfo", entry, index=index)
-        return self._committed(index, base)
+        before = self.tree_of(base) if base else self.mirror.empty_tree()
+        contents = {path: None if text is None else text.encode() for path, text in files.items()}
+        return self._commit(self.mirror.write_tree(before, contents), base)
 
     def link_repository(self, path: str, base: str) -> str:
-        """A commit that adds a gitlink."""
-        index = self.path / "scratch-index"
-        self.git("read-tree", base, index=index)
-        self.git("update-index", "--add", "--cacheinfo", f"160000,{base},{path}", index=index)
-        return self._committed(index, base)
+        """A commit that adds a gitlink at the root."""
+        entries = self.mirror.git.run("ls-tree", base) + f"160000 commit {base}\t{path}\n".encode()
+        return self._commit(self.mirror.git.run("mktree", stdin=entries).decode().strip(), base)
 
-    def _committed(self, index: Path, base: str) -> str:
-        tree = self.git("write-tree", index=index).decode().strip()
-        parents = ("-p", base) if base else ()
-        return self.git("commit-tree", tree, *parents, "-m", "x").decode().strip()
-
-    def changes(self, base: str, tree: str) -> tuple[Change, ...]:
-        raw = self.git("diff-tree", "-r", "-z", "--no-renames", base, tree).split(b"\0")[:-1]
-        found = []
-        for head, path in zip(raw[::2], raw[1::2], strict=True):
-            _, mode, _, _, status = head.decode().split(" ")
-            found.append(Change(path.decode("utf-8", "surrogateescape"), status, mode))
-        return tuple(found)
-
-    def read_all(self, treeish: str, paths: Iterable[str]) -> dict[str, bytes]:
-        found = {}
-        for path in paths:
-            if self.git("ls-tree", treeish, "--", path):
-                found[path] = self.git("cat-file", "blob", f"{treeish}:{path}")
-        return found
-
-    def tree_of(self, commit: str) -> str:
-        return self.git("rev-parse", f"{commit}^{{tree}}").decode().strip()
-
-    def checkout(self, tree: str, into: Path, sandbox: Sandbox) -> None:
-        script = "git archive --format=tar $0 | tar -x -C /workspace"
-        command = Command(
-            argv=("sh", "-c", script, tree),
-            mounts=(Mount(into, "/workspace", writable=True), Mount(self.path, "/bare")),
-            env={
-                "GIT_DIR": "/bare",
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "safe.directory",
-                "GIT_CONFIG_VALUE_0": "*",
-            },
-        )
-        done = sandbox.run(command)
-        assert done.exit_code == 0, done.stdout
+    def _commit(self, tree: str, base: str) -> str:
+        return self.mirror.commit(tree, (base,) if base else (), "x\n", WHO, 1_700_000_000)
 
 
 class Trees:
@@ -139,26 +81,33 @@ class Trees:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Bare:
-    return Bare(tmp_path / "bare.git")
+def commits(tmp_path: Path) -> Commits:
+    user = tmp_path / "user"
+    git = ("git", "-C", str(user), "-c", "user.name=a", "-c", "user.email=a@localhost")
+    subprocess.run(["git", "init", "-q", str(user)], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    return Commits(Mirror.open(tmp_path / "mirror.git", UserRepository.open(user)))
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Bubblewrap:
-    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a second or more for each pytest
-    return Bubblewrap(toolchain(SandboxSettings()), env)
+def sandbox() -> Iterator[Sandbox]:
+    # Without other plugins each pytest starts a second or more sooner.
+    settings = SandboxSettings(env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    opened = open_sandbox(settings)
+    yield opened
+    opened.cancel_all()
 
 
 @pytest.fixture
-def asked(bare: Bare, sandbox: Bubblewrap, tmp_path: Path) -> Callable[..., GateInput]:
-    """A GateInput for two commits of `bare`; keywords replace its fields."""
+def asked(commits: Commits, sandbox: Sandbox, tmp_path: Path) -> Callable[..., GateInput]:
+    """A GateInput for two commits of the mirror; keywords replace its fields."""
 
     def make(base: str, branch: str, **given: Any) -> GateInput:
         fields: dict[str, Any] = {
-            "mirror": bare,
+            "mirror": commits.mirror,
             "sandbox": sandbox,
             "base": base,
-            "tree": bare.tree_of(branch),
+            "tree": commits.tree_of(branch),
             "scope": (("**",),),
             "checks": (UNIT,),
             "settings": Settings(),

@@ -302,6 +302,12 @@ def test_a_hook_hidden_in_a_plugin_module_is_found(trees):
     assert rules(trees, {}, {"shop/plugin.py": plugin}) == {"test_weakened"}
 
 
+def test_a_new_test_file_may_make_its_own_parameters(trees):
+    text = "def pytest_generate_tests(metafunc):\n    pass\n"
+    assert rules(trees, {}, {"tests/test_new.py": text}) == set()
+    assert rules(trees, {}, {"tests/conftest.py": text}) == {"test_skipped"}
+
+
 def test_an_ordinary_conftest_is_no_finding(trees):
     text = "import pytest\n\n@pytest.fixture\ndef db():\n    return 1\n\ndef pytest_configure(config):\n    pass\n"
     assert rules(trees, {}, {"tests/conftest.py": text}) == set()
