@@ -16,7 +16,7 @@ from wavecrew.plan.locate import locate
 
 RUNNER = CliRunner()
 AGENTS = """\
-writer: {role: Writer, goal: g, backstory: b, archetype: flow, tools: [read_file], may_write: [src/]}
+writer: {role: Writer, goal: g, backstory: b, archetype: flow, tools: [read_file, submit], may_write: [src/]}
 """
 TASKS = """\
 plan: {title: Small}

@@ -29,7 +29,8 @@ def task(id_: str, *needs: str, **more: Any) -> dict[str, Any]:
 
 
 def role(name: str, **more: Any) -> Role:
-    base = {"role": "r", "goal": "g", "backstory": "b", "archetype": "flow", "tools": []}
+    base: dict[str, Any] = {"role": "r", "goal": "g", "backstory": "b", "archetype": "flow"}
+    base["tools"] = ["report" if more.get("manager") else "submit"]
     return Role.model_validate({"name": name, "may_write": ["/src/"], "parallel": 9} | base | more)
 
 
@@ -86,6 +87,12 @@ def only(problems: tuple[Problem, ...]) -> tuple[str, str, tuple[str, ...]]:
             [task("1")],
             {"roles": (role("a", manager=True),)},
             ("manager_with_tasks", "error", ("a", "1")),
+        ),
+        ([task("1")], {"roles": (role("a", tools=["git_*"]),)}, ("no_end", "error", ("a",))),
+        (
+            [task("1")],
+            {"roles": (role("a", tools=["*", "report"]),)},
+            ("foreign_tool", "error", ("a", "report")),
         ),
         ([task("1", may_write=["/doc/"])], {}, ("out_of_role", "error", ("1", "a"))),
         (

@@ -17,7 +17,7 @@ writer:
   goal: Write.
   backstory: Careful.
   archetype: database
-  tools: [read_file, git_*, mcp:docs]
+  tools: [read_file, git_*]
   may_write: [src/]
 """
 TASKS = """\
@@ -166,6 +166,16 @@ def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
         ("unknown_agent", "tasks.yaml:7"),
         ("unknown_task", "tasks.yaml:18"),
     ]
+
+
+def test_a_server_that_the_settings_do_not_define_is_told(folder: Path) -> None:
+    change(folder, "agents.yaml", "git_*", "mcp:doc")
+    server = "[mcp.docs]\ncommand = 'x'\n"
+    ((kind, place, words),) = problems(folder, server)
+    assert (kind, place) == ("unknown_server", "agents.yaml:6")
+    assert "perhaps you meant 'mcp:docs'" in words
+    change(folder, "agents.yaml", "mcp:doc", "mcp:docs")
+    assert read(folder, server).roles["writer"].tools == ("read_file", "mcp:docs")
 
 
 def test_a_broken_task_does_not_make_others_that_name_it_wrong(folder: Path) -> None:
