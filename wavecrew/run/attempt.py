@@ -157,8 +157,8 @@ def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem:
 
 
 def scope_of(role: Role, task: Task) -> tuple[tuple[str, ...], ...]:
-    """Groups of globs; a path must match one of each group that says anything."""
-    return tuple(group for group in (role.may_write, task.may_write) if group)
+    """Groups of globs; a path must match one of each. Where neither says anything, none does."""
+    return tuple(group for group in (role.may_write, task.may_write) if group) or ((),)
 
 
 def report_path(parts: Parts, stem: str) -> Path:
@@ -250,6 +250,7 @@ def _assignment(
         allow_unsandboxed=spec.allow_unsandboxed,
         checks=spec.settings.at("gate"),
         mcp=spec.settings.mcp,
+        policy=spec.settings.policy,
         scope=scope_of(role, task),
         dependencies=_dependencies(parts, task),
         rework=rework,

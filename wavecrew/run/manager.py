@@ -168,6 +168,8 @@ def _assignment(
         limits=spec.settings.limits,
         sandbox=spec.settings.sandbox,
         allow_unsandboxed=spec.allow_unsandboxed,
+        mcp=spec.settings.mcp,
+        policy=spec.settings.policy,
         workspace=place,
         journal=folder / "journal.jsonl",
         home=folder / "home",
