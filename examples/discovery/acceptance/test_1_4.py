@@ -9,6 +9,7 @@ from discovery.models import Asset, AssetVersion, new_id
 from discovery.repositories.asset import AssetRepository
 from discovery.repositories.asset_version import AssetVersionRepository
 from discovery.repositories.data_source import DataSourceRepository
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -163,5 +164,4 @@ def test_versions_go_with_the_asset_and_forget_a_deleted_source(
     assert version.change_source_id is None
     session.delete(asset)
     session.commit()
-    session.expire_all()
-    assert session.get(AssetVersion, version.id) is None
+    assert session.scalars(select(AssetVersion)).all() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -125,4 +125,4 @@ def test_an_asset_outlives_its_flow_and_goes_with_its_client(
     session.delete(session.get_one(ClientAccount, context.client_account_id))
     session.flush()
     session.expire_all()
-    assert session.get(Asset, asset.id) is None
+    assert session.scalars(select(Asset)).all() == []

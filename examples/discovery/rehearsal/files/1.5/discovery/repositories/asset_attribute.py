@@ -30,7 +30,7 @@ class AssetAttributeRepository(ContextAwareRepository[AssetAttribute]):
         if not 0 <= confidence <= 1:
             raise ValueError(f"a confidence is between 0 and 1, not {confidence}")
         self._check_source(source_id)
-        row = self.session.scalars(
+        row: AssetAttribute | None = self.session.scalars(
             self._select()
             .where(AssetAttribute.asset_id == asset_id)
             .where(AssetAttribute.attribute_name == name)
