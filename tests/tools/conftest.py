@@ -123,6 +123,7 @@ def make_agent(
         assignment = Assignment(
             run="r1",
             kind="task",
+            subject="1.1",
             task=Task(**(about | (task or {}))),
             attempt=1,
             role=role(manager=manager, tools=tools),
@@ -140,7 +141,9 @@ def make_agent(
         line = line or ScriptedLine()
         outputs = Outputs(tmp_path / "outputs", limits.output_kb)
         context = ToolContext(assignment, workspace, sandbox, line, outputs)
-        return Agent(registry or ToolRegistry.default(), context, workspace.tree_dir, workspace, line)
+        return Agent(
+            registry or ToolRegistry.default(), context, workspace.tree_dir, workspace, line
+        )
 
     return make
 

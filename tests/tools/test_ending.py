@@ -31,7 +31,11 @@ def gated(verdict: str, *, left: int = 2, accepted: bool | None = None) -> Gated
     )  # fmt: skip
     red = verdict != "pass"
     report = GateReport(
-        tree="t", base="b", verdict=verdict, findings=(finding,) if red else (), evidence=(evidence,)
+        tree="t",
+        base="b",
+        verdict=verdict,
+        findings=(finding,) if red else (),
+        evidence=(evidence,),
     )
     return Gated(
         report=report, accepted=not red if accepted is None else accepted, attempts_left=left

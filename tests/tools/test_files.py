@@ -165,8 +165,8 @@ def test_a_path_written_in_a_roundabout_way_is_judged_as_what_it_is(make_agent) 
 
 
 def test_a_role_without_may_write_writes_nothing(make_agent) -> None:
+    agent = make_agent()
     for scope in ((), ((),)):
-        agent = make_agent(scope=scope) if not scope else agent
         agent.context.assignment = agent.context.assignment.model_copy(update={"scope": scope})
         assert "may" in agent.fails("write_file", path="a", content="")
     assert [file.name for file in agent.tree.iterdir()] == [".git"]

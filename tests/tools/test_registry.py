@@ -9,6 +9,7 @@ from tools.registry import Cancelled, ToolRegistry, tool
 from tools.spec import Ended, TreePath, spec_of
 from wavecrew.errors import EnvironmentBroken, PlanError, ToolError, UsageError
 from wavecrew.plan.settings import Limits, PolicyRule
+from wavecrew.plan.tool_names import MANAGER_TOOLS, known_tools
 
 BUILT_IN = {
     *("list_files", "read_file", "search", "write_file", "edit_file", "apply_patch", "move_file"),
@@ -80,7 +81,7 @@ def test_every_built_in_tool_is_closed_described_and_named_as_providers_want() -
 
 def test_a_function_that_a_model_could_not_use_is_refused() -> None:
     with pytest.raises(TypeError, match="docstring"):
-        tool()(lambda context: "x")
+        tool("silent")(lambda context: "x")
 
     def untold(context: ToolContext, x: str) -> str:
         """Has no Args section."""
@@ -298,3 +299,11 @@ def test_a_decorated_function_is_still_a_function() -> None:
     assert count_words(None, "a b") == "2"
     assert spec_of(count_words) is not None
     assert spec_of(len) is None
+
+
+def test_the_plans_list_of_tool_names_is_the_registrys() -> None:
+    registry = ToolRegistry.default()
+    built_in = {name for name in registry.names() if registry.get(name).source == "built-in"}
+    assert set(known_tools()) == built_in
+    managing = {name for name in built_in if registry.get(name).manager}
+    assert set(MANAGER_TOOLS) == managing

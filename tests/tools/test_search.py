@@ -32,7 +32,9 @@ def test_lines_are_found_with_path_and_number(searcher) -> None:
     ]
     assert searcher.ok("search", pattern="class", glob="*.py") == "src/a.py:2:class Asset:"
     assert searcher.ok("search", pattern="class", path="src/b.txt") == "src/b.txt:1:class Asset"
-    assert searcher.ok("search", pattern="(?i)CLASS ASSET:", path="src") == "src/a.py:2:class Asset:"
+    assert (
+        searcher.ok("search", pattern="(?i)CLASS ASSET:", path="src") == "src/a.py:2:class Asset:"
+    )
     assert searcher.ok("search", pattern="nowhere") == "no line matches"
 
 

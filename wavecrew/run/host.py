@@ -127,4 +127,4 @@ def _environment(home: Path, keys: tuple[str, ...]) -> dict[str, str]:
     """Nothing but what Python and an HTTP client on this host need, and the model's key."""
     names = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
     passed = {name: os.environ[name] for name in (*names, *keys) if name in os.environ}
-    return passed | {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    return passed | {"HOME": str(home)}

@@ -72,11 +72,12 @@ def rebase_migration(revision: str, root: Path = ROOT) -> str:
     """Put a head on top of the other one; returns what it stands on then. One head: nothing."""
     scripts = _scripts(root)
     migration = scripts.get_revision(revision)
-    others = [head for head in scripts.get_heads() if head != revision]
-    if not others:
+    heads = scripts.get_heads()
+    if len(heads) == 1:
         return str(migration.down_revision)
-    if len(others) > 1 or revision not in scripts.get_heads():
-        raise DevError(f"{revision} cannot be rebased, the heads are {scripts.get_heads()}")
+    others = [head for head in heads if head != revision]
+    if len(others) > 1:
+        raise DevError(f"{revision} cannot be rebased, the heads are {heads}")
     file = Path(migration.path)
     text, count = re.subn(
         r'^(down_revision: str \| None = )"\w+"$',

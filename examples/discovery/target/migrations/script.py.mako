@@ -15,8 +15,8 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    ...
+    pass
 
 
 def downgrade() -> None:
-    ...
+    pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -75,6 +76,25 @@ def test_an_engagement_must_be_known(session: Session, context: RequestContext) 
     whole_client = AssetRepository(session, RequestContext(context.client_account_id))
     with pytest.raises(ValueError, match="needs an engagement_id"):
         whole_client.find_by_engagement()
+
+
+def test_an_engagement_is_found_by_index_among_ten_thousand(
+    session: Session, assets: AssetRepository, context: RequestContext
+) -> None:
+    tenant = {
+        "client_account_id": context.client_account_id,
+        "engagement_id": context.engagement_id,
+        "asset_type": "server",
+    }
+    session.execute(insert(Asset), [{**tenant, "name": f"srv-{n}"} for n in range(10_000)])
+    assert assets.count() == 10_000
+    plan = session.execute(
+        text(
+            "EXPLAIN QUERY PLAN SELECT * FROM assets "
+            "WHERE client_account_id = 'a' AND engagement_id = 'b' AND is_deleted IS 0"
+        )
+    )
+    assert "USING INDEX ix_assets_tenant" in str(plan.all())
 
 
 def test_a_deleted_asset_is_hidden_and_kept(assets: AssetRepository) -> None:
