@@ -153,14 +153,21 @@ def _read(repository: gitpython.Repo, clean: bool) -> UserRepository:
         GIT_OPTIONAL_LOCKS="0",
         LC_ALL="C",
     )
-    if not repository.head.is_valid():
-        raise RepositoryError(
-            "the repository has no commit yet", where=str(root), mend="Commit something first."
-        )
+    head = _head(repository, root)
     _refuse_unusable(repository, common)
     untracked = _untracked(repository, root, private, clean)
     store = (common / "objects").resolve()
-    return UserRepository(root, common, _stores(store), repository.head.commit.hexsha, untracked)
+    return UserRepository(root, common, _stores(store), head, untracked)
+
+
+def _head(repository: gitpython.Repo, root: Path) -> str:
+    argv = ["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
+    status, said, _ = repository.git.execute(argv, with_extended_output=True, with_exceptions=False)
+    if status != 0:
+        raise RepositoryError(
+            "the repository has no commit yet", where=str(root), mend="Commit something first."
+        )
+    return str(said)
 
 
 def _refuse_unusable(repository: gitpython.Repo, common: Path) -> None:

@@ -37,7 +37,7 @@ ENGINE_CAPS = Caps(wall_s=300, file_mb=2048, output_bytes=64_000_000)
 _NESTED = 9
 """Exit code of the snapshot script for a repository inside the repository."""
 
-_BORROWED = "error: object directory /"
+_BORROWED = ("error: object directory /", "error: unable to normalize alternate object path: /")
 """Git's complaint when a store names another by its path on the host; both are mounted."""
 
 _FILL = """set -e
@@ -67,9 +67,13 @@ git read-tree -m "$1" 2>/dev/null || { rm -f "$GIT_DIR/index"; git read-tree "$1
 find . -mindepth 2 -iname .git -prune -exec sh -c 'printf "%s\\0" "${1%/*}"' _ {} \\; \
 >"$GIT_DIR/nested"
 if [ -s "$GIT_DIR/nested" ]; then
+  ignores="env GIT_LITERAL_PATHSPECS=0 git check-ignore"
   all=$(tr -cd '\\0' <"$GIT_DIR/nested" | wc -c)
-  ignored=$( (git check-ignore -z --stdin || true) <"$GIT_DIR/nested" | tr -cd '\\0' | wc -c)
-  [ "$all" -eq "$ignored" ] || { git check-ignore -z -v -n --stdin <"$GIT_DIR/nested"; exit 9; }
+  ignored=$( ($ignores -z --stdin || true) <"$GIT_DIR/nested" | tr -cd '\\0' | wc -c)
+  if [ "$all" -ne "$ignored" ]; then
+    $ignores -z -v -n --stdin <"$GIT_DIR/nested" || true
+    exit 9
+  fi
 fi
 git add --all
 git write-tree
