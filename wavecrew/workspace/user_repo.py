@@ -87,9 +87,9 @@ class UserRepository:
         return ended.stdout.decode().strip() if ended.code == 0 else None
 
     def tips(self) -> tuple[str, ...]:
-        """What all refs point at, without repetition."""
-        listed = self.git.run("for-each-ref", "--format=%(objectname)").decode().split()
-        return tuple(dict.fromkeys(listed))
+        """HEAD and the branches of all runs: what need not be copied here again."""
+        listed = self.git.run("for-each-ref", "--format=%(objectname)", f"{BRANCHES}/")
+        return tuple(dict.fromkeys((self.head, *listed.decode().split())))
 
     def update_ref(self, name: str, new: str, old: str | None) -> bool:
         """Let `name` point at `new` if it still is at `old` (None: if it does not exist yet).

@@ -89,7 +89,7 @@ def test_a_huge_file_is_forbidden() -> None:
 def test_deleting_what_may_not_be_added_is_fine_but_for_submodules() -> None:
     gone = Change("vendor", "D", "000000", "160000")
     assert not list(judge(gone, None, 0))
-    assert list(judge(Change(".gitmodules", "D", "000000", "100644"), None, 0))[0].forbidden
+    assert next(iter(judge(Change(".gitmodules", "D", "000000", "100644"), None, 0))).forbidden
 
 
 def test_changed_attributes_are_flagged_and_allowed() -> None:

@@ -284,9 +284,8 @@ def test_a_landing_killed_before_the_swap_lands_once_when_tried_again(
 
 def test_two_processes_land_a_task_once(queue: Queue, tmp_path: Path) -> None:
     branch = queue.branch("1.1", {"a": b"2\n"})
-    with lander(queue, branch, "go", tmp_path / "x") as one:
-        with lander(queue, branch, "go", tmp_path / "x") as other:
-            outcomes = {one.communicate(timeout=40)[0], other.communicate(timeout=40)[0]}
+    processes = [lander(queue, branch, "go", tmp_path / "x") for _ in range(2)]
+    outcomes = {process.communicate(timeout=40)[0] for process in processes}
     assert outcomes == {"merged\n", "already_merged\n"}
     assert queue.history() == ["1.1: Title"]
     repository = UserRepository.open(queue.shop.user)

@@ -149,8 +149,9 @@ def test_the_diff_holds_new_files_too(shop: Any, ws: Workspace) -> None:
 
 def test_a_broken_git_directory_is_the_agents_problem(shop: Any, ws: Workspace) -> None:
     shop.run(ws, "rm -rf /gitdir/HEAD .git; git init -q .")
+    assert ws.snapshot()
+    shop.run(ws, "rm -rf .git; echo nonsense >.git")
     with pytest.raises(ToolError, match="git status failed"):
-        shop.run(ws, "rm -rf .git; echo nonsense >.git")
         ws.status()
     assert ws.snapshot()
 
