@@ -79,9 +79,7 @@ class WorkspaceSettings(Record):
 
 
 class Settings(Record):
-    checks: tuple[Check, ...] = (
-        Check(name="unit", run="python -m pytest -q", kind="pytest"),
-    )
+    checks: tuple[Check, ...] = (Check(name="unit", run="python -m pytest -q", kind="pytest"),)
     model: ModelSettings = ModelSettings()
     limits: Limits = Limits()
     budget: Budget = Budget()

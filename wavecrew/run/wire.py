@@ -253,7 +253,9 @@ class EngineLine:
 
 def encode_reply(reply: Reply) -> bytes:
     """One line, tagged with the reply's name."""
-    return json.dumps({"reply": type(reply).__name__} | reply.model_dump(mode="json")).encode() + b"\n"
+    return (
+        json.dumps({"reply": type(reply).__name__} | reply.model_dump(mode="json")).encode() + b"\n"
+    )
 
 
 def decode_request(line: bytes) -> Request:

@@ -61,9 +61,7 @@ class SandboxContract:
         assert done.exit_code != 0
         assert [entry.name for entry in other.iterdir()] == ["given"]
 
-    def test_the_working_directory_may_be_below_a_mount(
-        self, sandbox: Sandbox, tree: Path
-    ) -> None:
+    def test_the_working_directory_may_be_below_a_mount(self, sandbox: Sandbox, tree: Path) -> None:
         (tree / "deep").mkdir()
         mounts = (Mount(tree, TREE, writable=True),)
         sandbox.run(Command(("touch", "here"), mounts, cwd=f"{TREE}/deep", caps=SMALL))
@@ -197,7 +195,8 @@ class SandboxContract:
             sandbox.run(Command(("true",), mounts, cwd="/elsewhere", caps=SMALL))
 
     @pytest.mark.parametrize(
-        ("argv", "env"), [((), {}), (("a\0b",), {}), (("true",), {"A=B": ""}), (("true",), {"": ""})]
+        ("argv", "env"),
+        [((), {}), (("a\0b",), {}), (("true",), {"A=B": ""}), (("true",), {"": ""})],
     )
     def test_a_malformed_command_is_refused(
         self, sandbox: Sandbox, tree: Path, argv: tuple[str, ...], env: dict[str, str]
