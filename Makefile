@@ -32,7 +32,7 @@ $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) sync --frozen --quiet --all-extras --python $(BIN)/python
+	$(UV) sync --frozen --compile-bytecode --quiet --all-extras --python $(BIN)/python
 	touch $(READY)
 
 clean:

@@ -97,6 +97,7 @@ class _OpenHow(ctypes.Structure):
 def openat2_beneath(root: int, path: str, flags: int, mode: int = 0) -> int:
     """One step of the kernel: beneath `root`, through no link and no other mount."""
     how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE)
+    code = errno.EAGAIN
     for _ in range(_RETRIES):
         opened = _libc().syscall(
             _SYS_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)

@@ -31,7 +31,8 @@ import os, re, sys
 try:
     pattern = re.compile(sys.argv[1])
 except re.error as error:
-    sys.exit("not a regular expression: %s" % error)
+    print("not a regular expression: %s" % error, file=sys.stderr)
+    sys.exit(2)
 left = int(sys.argv[2])
 for name in sys.stdin.buffer.read().split(b"\0"):
     try:
@@ -89,7 +90,7 @@ def _ripgrep(context: ToolContext, wanted: Wanted) -> Finished:
         *("--color=never", "--hidden", "--no-require-git", "--no-ignore-global", "--sort=path"),
         "--glob=!.git",
         *([f"--glob={wanted.glob}"] if wanted.glob else []),
-        *("-e", wanted.pattern, "--", f"./{wanted.path}"),
+        *("-e", wanted.pattern, "--", wanted.path if wanted.path == "." else f"./{wanted.path}"),
     ]
     # The pipe ends ripgrep after enough lines; its own exit code goes last to stderr.
     shell = (

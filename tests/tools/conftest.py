@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,49 +16,9 @@ from tools.registry import ToolRegistry, ToolResult
 from wavecrew.plan.model import Role, Task
 from wavecrew.plan.settings import Limits, ModelSettings, SandboxSettings
 from wavecrew.run.wire import Assignment, Noted, Reply, Request, WorkspacePlace
-from wavecrew.sandbox.bubblewrap import Bubblewrap
-from wavecrew.sandbox.model import TREE, Caps, Command, Mount, Sandbox
-from wavecrew.sandbox.toolchain import toolchain
-
-
-@dataclass
-class PlainWorkspace:
-    """A folder as a workspace, with git on the host: these trees are the tests' own."""
-
-    tree_dir: Path
-    git_dir: Path
-
-    def command(self, shell: str, caps: Caps, env: Mapping[str, str] | None = None) -> Command:
-        mounts = (Mount(self.tree_dir, TREE, writable=True),)
-        return Command(("sh", "-c", shell), mounts, env=env or {}, caps=caps)
-
-    def snapshot(self) -> str:
-        self._git("add", "-A")
-        return self._git("write-tree").strip()
-
-    def pack(self, tree: str) -> Path:
-        objects = self._git("rev-list", "--objects", tree)
-        name = self._git("pack-objects", str(self.git_dir / "out"), stdin=objects).strip()
-        return self.git_dir / f"out-{name}.pack"
-
-    def status(self) -> str:
-        return self._git("status", "--short")
-
-    def diff(self, path: str = "") -> str:
-        return self._git("diff", "HEAD", "--", path or ".")
-
-    def log(self, count: int) -> str:
-        return self._git("log", "--oneline", f"-{count}")
-
-    def commit(self) -> None:
-        self._git("add", "-A")
-        self._git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "base")
-
-    def _git(self, *args: str, stdin: str = "") -> str:
-        where = ("git", f"--git-dir={self.git_dir}", f"--work-tree={self.tree_dir}")
-        return subprocess.run(
-            [*where, *args], input=stdin, text=True, check=True, capture_output=True
-        ).stdout
+from wavecrew.sandbox.choose import open_sandbox
+from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.workspace import Workspace
 
 
 @dataclass
@@ -78,7 +38,7 @@ class Agent:
     registry: ToolRegistry
     context: ToolContext
     tree: Path
-    workspace: PlainWorkspace
+    workspace: Workspace
     line: ScriptedLine
 
     def call(self, tool: str, /, **arguments: Any) -> ToolResult:
@@ -106,7 +66,18 @@ class Agent:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:
-    return Bubblewrap(toolchain(SandboxSettings()))
+    return open_sandbox(SandboxSettings())
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Object store and commit of a repository that holds no file."""
+    folder = tmp_path_factory.mktemp("repository")
+    git = ("git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@t")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "the base"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return folder / ".git" / "objects", head.stdout.strip()
 
 
 @pytest.fixture
@@ -128,7 +99,10 @@ def role() -> Callable[..., Role]:
 
 @pytest.fixture
 def make_agent(
-    tmp_path: Path, sandbox: Sandbox, role: Callable[..., Role]
+    tmp_path: Path,
+    sandbox: Sandbox,
+    role: Callable[..., Role],
+    repository: tuple[Path, str],
 ) -> Callable[..., Agent]:
     def make(
         *,
@@ -141,34 +115,35 @@ def make_agent(
         tools: tuple[str, ...] = ("*",),
         **facts: Any,
     ) -> Agent:
-        tree, git_dir = tmp_path / "ws" / "tree", tmp_path / "ws" / "git"
-        tree.mkdir(parents=True)
-        subprocess.run(["git", "init", "-q", "--bare", str(git_dir)], check=True)
+        objects, base = repository
+        workspace = Workspace.create(tmp_path / "ws", (objects,), base, sandbox)
         limits = limits or Limits()
-        base = {"id": "1.1", "title": "t", "agent": "builder"}
-        base |= {"description": "d", "expected_output": "e"}
+        about = {"id": "1.1", "title": "t", "agent": "builder"}
+        about |= {"description": "d", "expected_output": "e"}
         assignment = Assignment(
             run="r1",
             kind="task",
-            task=Task(**(base | (task or {}))),
+            subject="1.1",
+            task=Task(**(about | (task or {}))),
             attempt=1,
             role=role(manager=manager, tools=tools),
             model=ModelSettings(),
             limits=limits,
             sandbox=SandboxSettings(),
             scope=scope,
-            workspace=WorkspacePlace(root=tmp_path / "ws", objects=(), base="0" * 40),
+            workspace=WorkspacePlace(root=tmp_path / "ws", objects=(objects,), base=base),
             journal=tmp_path / "journal.jsonl",
             home=tmp_path,
             socket=tmp_path / "socket",
             deadline_s=60,
             **facts,
         )
-        workspace = PlainWorkspace(tree, git_dir)
         line = line or ScriptedLine()
         outputs = Outputs(tmp_path / "outputs", limits.output_kb)
         context = ToolContext(assignment, workspace, sandbox, line, outputs)
-        return Agent(registry or ToolRegistry.default(), context, tree, workspace, line)
+        return Agent(
+            registry or ToolRegistry.default(), context, workspace.tree_dir, workspace, line
+        )
 
     return make
 

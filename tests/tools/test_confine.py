@@ -191,7 +191,21 @@ def test_the_same_swap_fools_a_check_before_the_open(root: Path) -> None:
 
 
 PIECES = st.sampled_from(
-    ["..", ".", "", "/", "folder", "file", "out", "up", "secret", "tree-evil", ".git", "~", "%2e%2e"]
+    [
+        "..",
+        ".",
+        "",
+        "/",
+        "folder",
+        "file",
+        "out",
+        "up",
+        "secret",
+        "tree-evil",
+        ".git",
+        "~",
+        "%2e%2e",
+    ]
 )
 
 

@@ -61,8 +61,6 @@ def test_mixed_line_ends_are_left_as_they_are(agent) -> None:
     assert (agent.tree / "a").read_bytes() == b"one\r\n2\nthree"
 
 
-
-
 CLEAN = st.text(alphabet="ab \n\té", max_size=30)
 
 

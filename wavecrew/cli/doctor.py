@@ -73,17 +73,22 @@ def _git() -> Item:
 def _repository(repo: Path) -> Item:
     from wavecrew.workspace.user_repo import UserRepository
 
-    return _tried("repository", lambda: f"{UserRepository.open(repo).path}", needed=False)
+    return _tried(
+        "repository", lambda: f"{UserRepository.open(repo, clean=False).root}", needed=False
+    )
 
 
 def _sandbox() -> Iterator[Item]:
-    from wavecrew.sandbox import probe
+    from wavecrew.sandbox.probe import probe
 
     found = probe()
-    how = f"{found.mode}, {found.uid_mode}" + (" (degraded)" if found.degraded else "")
-    yield Item("sandbox", found.usable, how)
-    for failed in found.failed:
-        yield Item(f"sandbox: {failed.name}", found.usable, failed.detail, failed.mend)
+    kept = sum(item.holds for item in found.items)
+    how = f"{found.mode or 'none'}" + (" (degraded)" if found.degraded else "")
+    whose = f", user: {found.uid_mode}" if found.uid_mode else ""
+    yield Item("sandbox", found.works, f"{how}{whose}; {kept}/{len(found.items)} promises kept")
+    for item in found.items:
+        if not item.holds:
+            yield Item("sandbox", found.degraded and bool(found.mode), item.name, item.mend)
 
 
 def _packages() -> Item:

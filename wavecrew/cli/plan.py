@@ -60,7 +60,7 @@ def check(
 
     files = _files(agents, tasks, settings)
     try:
-        problems = lint(_load(files), CONVERGING)
+        problems = lint(load_files(files), CONVERGING)
     except PlanRejected as rejected:
         problems = rejected.problems
     errors = sum(problem.severity == "error" for problem in problems)
@@ -94,7 +94,7 @@ def show(
 
     files = _files(agents, tasks, settings)
     try:
-        loaded = _load(files)
+        loaded = load_files(files)
     except PlanRejected as rejected:
         if as_json:
             _print_json({"ok": False, "problems": _data(rejected.problems)})
@@ -113,7 +113,7 @@ def _files(agents: Path | None, tasks: Path | None, settings: Path | None) -> Fi
     return locate(Path(), agents=agents, tasks=tasks, settings=settings)
 
 
-def _load(files: Files) -> Loaded:
+def load_files(files: Files) -> Loaded:
     from importlib.metadata import entry_points
 
     from wavecrew.plan.load import load

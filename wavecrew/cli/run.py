@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from wavecrew.cli.assemble import open_real_sandbox, real_parts
+from wavecrew.cli.plan import load_files
 from wavecrew.cli.watch import Watcher, watcher_for
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -29,8 +30,9 @@ from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import fold
 from wavecrew.plan.lint import check as lint
 from wavecrew.plan.load import Loaded
-from wavecrew.plan.locate import find_files
+from wavecrew.plan.locate import locate
 from wavecrew.plan.model import TaskId
+from wavecrew.plan.problem import PlanRejected
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
@@ -72,7 +74,7 @@ def start_or_resume(request: RunRequest) -> int:
     """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
     if request.dry_run:
         return _dry_run(request)
-    repository = UserRepository.open(request.repo)
+    repository = UserRepository.open(request.repo, clean=not request.resume)
     if request.resume and not _names_a_plan(request):
         return _go_on(request, repository, _newest_unfinished(repository))
     spec = _spec(request, repository)
@@ -83,11 +85,10 @@ def start_or_resume(request: RunRequest) -> int:
 
 
 def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> int:
-    repository.require_clean()
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
     with _model(request, spec) as spec:
-        folder = new_folder(repository.git_dir, repository.run_names())
+        folder = new_folder(repository.git_dir, _names_with_branches(repository))
         try:
             spec = spec.model_copy(update={"run": folder.run})
             folder.save(spec)
@@ -157,7 +158,7 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
         print(f"wavecrew: {error}", file=sys.stderr)
     print(
         f"wavecrew: run {parts.spec.run} is paused, nothing is lost; "
-        f"go on with: wavecrew run --resume --repo {parts.repository.path}",
+        f"go on with: wavecrew run --resume --repo {parts.repository.root}",
         file=sys.stderr,
     )
     shutil.rmtree(parts.sockets, ignore_errors=True)
@@ -169,7 +170,7 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
 def _announce(parts: Parts, request: RunRequest) -> None:
     """The first facts: the run's start with all it will do, or that it goes on."""
     spec = parts.spec
-    parts.repository.update_ref(spec.integration_ref, spec.base, "")
+    parts.repository.update_ref(spec.integration_ref, spec.base, None)
     parts.log.append(
         e.RunStarted(
             plan=spec.plan.title,
@@ -213,18 +214,18 @@ def _announce(parts: Parts, request: RunRequest) -> None:
 
 def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
     """The plan as it is now, checked, with the options applied. Nothing is written."""
-    loaded, settings_dir = _loaded(request, repository.path)
+    loaded, settings_dir = _loaded(request, repository.root)
     settings = loaded.settings
     if request.limit:
         limits = settings.limits.model_copy(update={"agents": request.limit})
         settings = settings.model_copy(update={"limits": limits})
-    only = _selection(loaded, request)
+    only, roles = _selection(loaded, request), tuple(loaded.roles.values())
     if request.barrier not in ("sync", "wave"):
         raise UsageError(f"--barrier {request.barrier!r} is neither 'sync' nor 'wave'")
     return RunSpec(
         run="",
         plan=loaded.plan,
-        roles=loaded.roles,
+        roles=roles,
         settings=settings,
         base=repository.head,
         only=only,
@@ -232,20 +233,24 @@ def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
         rehearsal=str(request.rehearsal.resolve()) if request.rehearsal else "",
         held_out_root=str(request.held_out_root or settings_dir),
         allow_unsandboxed=request.allow_unsandboxed,
-        digest=digest_of(loaded.plan, loaded.roles, only, settings),
+        digest=digest_of(loaded.plan, roles, only, settings),
     )
 
 
 def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path]:
     """The files of the plan, without an error of the linter's; and the settings' folder."""
-    from tools.registry import ToolRegistry
-
-    files = find_files(request.agents, request.tasks, request.settings, repo=repo)
-    loaded = files.load(known_tools=ToolRegistry.default().known_names())
+    settings = request.settings or repo / "wavecrew.toml"
+    files = locate(
+        Path(),
+        agents=request.agents,
+        tasks=request.tasks,
+        settings=settings if request.settings or settings.exists() else None,
+    )
+    loaded = load_files(files)
     errors = [problem for problem in lint(loaded) if problem.severity == "error"]
     if errors:
-        raise errors[0].as_error(errors)
-    return loaded, files.settings.parent if files.settings else repo
+        raise PlanRejected(errors)
+    return loaded, files.settings.resolve().parent if files.settings else repo
 
 
 def _selection(loaded: Loaded, request: RunRequest) -> tuple[TaskId, ...]:
@@ -295,6 +300,12 @@ def _with_model(spec: RunSpec, model: object) -> RunSpec:
     return spec.model_copy(update={"settings": settings})
 
 
+def _names_with_branches(repository: UserRepository) -> frozenset[str]:
+    """Runs whose branches are in the repository, even when their folder is gone."""
+    listed = repository.git.run("for-each-ref", "--format=%(refname)", "refs/heads/wavecrew")
+    return frozenset(name.split("/")[3] for name in listed.decode().split())
+
+
 def _paused_run(repository: UserRepository, digest: str) -> RunFolder | None:
     """The newest unfinished run of the same plan."""
     same = [f for f in all_runs(repository.git_dir) if f.load().digest == digest]
@@ -306,7 +317,7 @@ def _newest_unfinished(repository: UserRepository) -> RunFolder:
     if not unfinished:
         raise UsageError(
             "there is no paused run to go on with",
-            where=str(repository.path),
+            where=str(repository.root),
             mend="start one with `wavecrew run`",
         )
     return unfinished[-1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Protocol, Self
 
@@ -45,13 +44,15 @@ class JsonLines:
 
 
 class PlainLines:
-    """A line for each thing worth telling, where stdout is no terminal."""
+    """A line for each thing worth telling, where stdout is no terminal for a board."""
 
     def __init__(self, parts: Parts) -> None:
-        from wavecrew.cli.board import plain_line
+        from wavecrew.cli.lines import plain_line
+
+        titles: dict[str, str] = {task.id: task.title for task in parts.spec.tasks}
 
         def tell(event: Event) -> None:
-            if line := plain_line(event):
+            if line := plain_line(event, titles):
                 print(line, flush=True)
 
         _also(parts, tell)
@@ -89,12 +90,15 @@ class LiveBoard:
         from wavecrew.cli.board import render
         from wavecrew.journal.log import utc_now
 
+        height = self._console.height - 1
+        budget = self._parts.spec.settings.budget
         with self._parts.reading:
-            board = render(self._parts.state, self._console.width, utc_now())
-        self._live.update(board, refresh=True)
+            board = render(
+                self._parts.state, self._console.width, utc_now(), height=height, budget=budget
+            )
+            self._live.update(board, refresh=True)
 
     def close(self, state: RunState) -> None:
-        self._live.stop()
         _print_end(state)
 
 
@@ -102,7 +106,11 @@ def watcher_for(parts: Parts, *, as_json: bool) -> Watcher:
     """JSON when asked for, the board on a terminal, plain lines otherwise."""
     if as_json:
         return JsonLines(parts)
-    return LiveBoard(parts) if sys.stdout.isatty() else PlainLines(parts)
+    from rich.console import Console
+
+    from wavecrew.cli.sheet import can_show_board
+
+    return LiveBoard(parts) if can_show_board(Console()) else PlainLines(parts)
 
 
 def _also(parts: Parts, tell: Callable[[Event], None]) -> None:

@@ -135,6 +135,9 @@ def _run_paused(state: RunState, fact: e.RunPaused, at: str) -> None:
 
 def _run_resumed(state: RunState, fact: e.RunResumed, at: str) -> None:
     state.outcome, state.exit_code, state.ended_at = "", None, ""
+    for task in state.tasks.values():
+        if task.status == "running":
+            task.last = "resumed"
 
 
 def _run_finished(state: RunState, fact: e.RunFinished, at: str) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from wavecrew.plan.model import Record
-from wavecrew.plan.problem import Problem, nearest
+from wavecrew.plan.problem import Place, Problem, nearest
 from wavecrew.plan.yaml_positions import Document, Keys
 
 R = TypeVar("R", bound=Record)
@@ -52,7 +52,7 @@ def build(document: Document, path: Keys, record: type[R], **given: Any) -> R | 
     return problems or made
 
 
-def identifier(document: Document, path: Keys, value: str, what: str) -> list[Problem]:
+def identifier(place: Place, value: str, what: str) -> list[Problem]:
     """An id becomes a file name, a branch name and a trailer, so it is kept plain."""
     plain = (
         _IDENTIFIER.fullmatch(value) and not value.endswith((".", ".lock")) and ".." not in value
@@ -61,7 +61,7 @@ def identifier(document: Document, path: Keys, value: str, what: str) -> list[Pr
         return []
     message = f"{value!r} cannot be the {what}"
     mend = "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100"
-    return [Problem("bad_id", message, document.place(path), mend, (value,))]
+    return [Problem("bad_id", message, place, mend, (value,))]
 
 
 def at(document: Document, path: Keys) -> Any:
@@ -104,8 +104,10 @@ def _told(document: Document, path: Keys, record: type[Record], error: ErrorDeta
         place = document.key_place(where)
         return Problem("unknown_key", message, place, nearest(str(inner[-1]), known), ids)
     if error["type"] == "missing":
-        message = f"{_sort(record, path)} lacks {name!r}"
-        return Problem("missing_key", message, document.key_place(path), f"add `{name}:`", ids)
+        owner = name_of(inner[:-1]) if inner[1:] else _sort(record, path)
+        message = f"{owner} lacks {inner[-1]!r}"
+        place = document.key_place(where[:-1])
+        return Problem("missing_key", message, place, f"add `{inner[-1]}`", ids)
     if error["input"] is None:
         message = f"{name!r} is empty"
         mend = "give it a value or leave the key out"

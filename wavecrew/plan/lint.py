@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from wavecrew.plan.contracts import contracts
 from wavecrew.plan.graph import Graph, Node
 from wavecrew.plan.load import Loaded
 from wavecrew.plan.problem import Problem, Severity
+from wavecrew.plan.tool_names import MANAGER_TOOLS, SPECIALIST_ENDS
 from wavecrew.plan.writes import colliding_writes, unwritable
 
 
@@ -162,6 +164,22 @@ def _roles(loaded: Loaded, _: Graph) -> Iterator[Problem]:
             yield _problem(loaded, "idle_role", message, [name], where, severity="warning")
 
 
+def _tools(loaded: Loaded, _: Graph) -> Iterator[Problem]:
+    for name, role in loaded.roles.items():
+        foreign = SPECIALIST_ENDS if role.manager else MANAGER_TOOLS
+        for number, tool in enumerate(role.tools):
+            if tool in foreign:
+                whose = "a specialist's" if role.manager else "the manager crew's"
+                where: tuple[str, ...] = ("role", name, "tools", str(number))
+                message = f"role {name!r} names {tool!r}, which is {whose}"
+                yield _problem(loaded, "foreign_tool", message, [name, tool], where, "take it out")
+        end = "report" if role.manager else "submit"
+        if not any(fnmatchcase(end, tool) for tool in role.tools):
+            message = f"role {name!r} cannot end its work: it lacks {end!r}"
+            where = ("role", name, "tools")
+            yield _problem(loaded, "no_end", message, [name], where, f"add {end} to its tools")
+
+
 def _waves(loaded: Loaded, _: Graph) -> Iterator[Problem]:
     rank = {wave.id: at for at, wave in enumerate(loaded.plan.waves)}
     tasks = loaded.plan.tasks_by_id
@@ -186,6 +204,7 @@ _RULES: tuple[Callable[[Loaded, Graph], Iterator[Problem]], ...] = (
     _syncs_naming_nothing,
     _waves,
     _roles,
+    _tools,
     unwritable,
     contracts,
     _acceptance,

@@ -66,6 +66,8 @@ def load(
     if plan is not None:
         names = None if roles is None else dict.fromkeys(book.names["role"])
         cross_check(book, plan, names, chosen)
+    if roles is not None and chosen is not None:
+        _check_servers(book, roles, chosen)
     if book.problems or plan is None or roles is None or chosen is None:
         raise PlanRejected(book.problems)
     return Loaded(plan, roles, chosen, book.places)
@@ -96,7 +98,7 @@ def _roles(book: Book, document: Document, known_tools: Collection[str] | None) 
     book.names["role"] = list(document.data)
     roles: dict[str, Role] = {}
     for name in document.data:
-        book.problems.extend(identifier(document, (name,), name, "name of a role"))
+        book.problems.extend(identifier(document.key_place((name,)), name, "name of a role"))
         entry = document.data[name]
         if isinstance(entry, Mapping) and "name" in entry:
             message = f"'name' is not a key of role {name!r}: the key above it is its name"
@@ -116,6 +118,14 @@ def _check_tools(book: Book, role: Role, known: Collection[str] | None) -> None:
             continue
         if not any(fnmatchcase(name, tool) for name in known):
             book.unknown("tool", tool, known, "role", role.name, "tools", str(number))
+
+
+def _check_servers(book: Book, roles: Mapping[str, Role], settings: Settings) -> None:
+    servers = [MCP + name for name in settings.mcp]
+    for role in roles.values():
+        for number, tool in enumerate(role.tools):
+            if tool.startswith(MCP) and not any(fnmatchcase(one, tool) for one in servers):
+                book.unknown("server", tool, servers, "role", role.name, "tools", str(number))
 
 
 def _settings(book: Book, path: Path) -> Settings | None:

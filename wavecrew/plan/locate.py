@@ -42,9 +42,14 @@ def locate(
     )
 
 
+def shipped(name: str, package: Path = _PACKAGE) -> Path:
+    """A file or folder that comes with Wavecrew, installed or in a checkout."""
+    installed = package / "defaults" / name
+    return installed if installed.exists() else package.parent / name
+
+
 def _find(name: str, folder: Path, package: Path) -> Path:
-    shipped = (package / "defaults" / name, package.parent / name)
-    for path in (folder / name, *shipped):
+    for path in (folder / name, shipped(name, package)):
         if found := _present(path):
             return found
     raise UsageError(

@@ -108,11 +108,10 @@ def _check_ids(book: Book, document: Document, kind: str, name: str) -> None:
         one = entry.get("id") if isinstance(entry, Mapping) else entry
         if not isinstance(one, str):
             continue
-        path: Keys = (name, number, "id")
-        book.problems.extend(identifier(document, path, one, f"id of a {kind}"))
+        place = document.place((name, number, "id"))
+        book.problems.extend(identifier(place, one, f"id of a {kind}"))
         if one in seen:
             message = f"{kind} {one!r} is defined twice, first on line {seen[one].line}"
-            place = document.place(path)
             book.problems.append(Problem(f"duplicate_{kind}", message, place, ids=(one,)))
-        seen.setdefault(one, document.place(path))
+        seen.setdefault(one, place)
     book.names[kind] = list(seen)

@@ -33,7 +33,7 @@ def read_toml(path: Path) -> Document:
 
 def _not_toml(error: Exception, text: str, file: str) -> Problem:
     found = _PLACE_IN_ERROR.search(str(error))
-    line = int(found[1]) if found and found[1] else text.count("\n") + 1
+    line = int(found[1]) if found and found[1] else text.rstrip().count("\n") + 1
     column = int(found[2]) if found and found[2] else 1
     what = _PLACE_IN_ERROR.sub("", str(error)).lower() or "nested too deep"
     return Problem("syntax", f"not TOML: {what}", Place(file, line, column))

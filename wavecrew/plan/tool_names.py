@@ -30,6 +30,8 @@ SPECIALIST_TOOLS = (
     "submit",
 )
 MANAGER_TOOLS = ("run_integration", "branch_diff", "report")
+SPECIALIST_ENDS = ("submit",)
+"""What only a specialist has, because it ends a task."""
 GROUP = "wavecrew.tools"
 """Entry point group under which other distributions offer tools."""
 

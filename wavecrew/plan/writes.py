@@ -113,4 +113,4 @@ class _Relation:
             for task in opposite:
                 mask |= self.bit[task.id]
             ids.update(task.id for task in side if mask & ~self.apart.get(task.id, -1))
-        return [one for one in self.bit if one in ids]
+        return sorted(ids, key=self.bit.__getitem__)

@@ -17,13 +17,13 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import attic_ref, branch_ref, park
+from wavecrew.run.branches import park
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, socket_for
 from wavecrew.run.spec import file_name
-from wavecrew.workspace.mirror import TreeRejected
-from wavecrew.workspace.model import Author
+from wavecrew.workspace.model import Author, TreeRejected
+from wavecrew.workspace.refs import attic_ref, ref_for
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -79,17 +79,13 @@ class AttemptDesk(Desk):
 
     def _recorded(self, stem: str, tree: str) -> GateReport | None:
         """The report of this very submission, when an earlier engine wrote it and then died."""
-        path = report_path(self.parts, stem)
-        if not path.exists():
-            return None
-        report = GateReport.model_validate_json(path.read_bytes())
-        return report if report.tree == tree else None
+        report = saved_report(self.parts, stem)
+        return report if report and report.tree == tree else None
 
     def _commit(self, request: wire.Submit, report: GateReport) -> str:
         message = f"{self._task.id}: {self._task.title}\n\n{request.summary}\n"
-        author = Author(self._role.role, f"{self._role.name}@wavecrew.localhost")
         return self.parts.mirror.commit(
-            report.tree, (self._base,), message, author=author, when=self.parts.clock()
+            report.tree, (self._base,), message, author_of(self._role), self.parts.clock()
         )
 
     def _record(self, request: wire.Submit, report: GateReport, commit: str, stem: str) -> None:
@@ -137,6 +133,10 @@ def session_name(task: str, attempt: int) -> str:
     return f"{task}/{attempt}"
 
 
+def author_of(role: Role) -> Author:
+    return Author(role.role, f"{role.name}@wavecrew.localhost")
+
+
 def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem: str) -> GateInput:
     """What the gate needs to judge one submitted tree."""
     spec = parts.spec
@@ -157,8 +157,8 @@ def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem:
 
 
 def scope_of(role: Role, task: Task) -> tuple[tuple[str, ...], ...]:
-    """Groups of globs; a path must match one of each group that says anything."""
-    return tuple(group for group in (role.may_write, task.may_write) if group)
+    """Groups of globs; a path must match one of each. Where neither says anything, none does."""
+    return tuple(group for group in (role.may_write, task.may_write) if group) or ((),)
 
 
 def report_path(parts: Parts, stem: str) -> Path:
@@ -173,6 +173,12 @@ def save_report(parts: Parts, stem: str, report: GateReport) -> str:
     partial.write_text(report.model_dump_json(indent=1), encoding="utf-8")
     partial.replace(path)
     return str(path.relative_to(parts.folder.root))
+
+
+def saved_report(parts: Parts, stem: str) -> GateReport | None:
+    """A report that was written whole; None when there is none yet."""
+    path = report_path(parts, stem)
+    return GateReport.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
@@ -244,6 +250,7 @@ def _assignment(
         allow_unsandboxed=spec.allow_unsandboxed,
         checks=spec.settings.at("gate"),
         mcp=spec.settings.mcp,
+        policy=spec.settings.policy,
         scope=scope_of(role, task),
         dependencies=_dependencies(parts, task),
         rework=rework,
@@ -269,17 +276,19 @@ def _workspace(
 ) -> wire.WorkspacePlace:
     """The attempt's tree: kept when an earlier engine began it, cut fresh otherwise."""
     root = folder / "ws"
-    place = wire.WorkspacePlace(root=root, objects=parts.mirror.object_stores, base=base)
+    place = wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
     if read_records(folder / "journal.jsonl"):
         return place
     shutil.rmtree(root, ignore_errors=True)
     Workspace.create(
         root,
-        parts.mirror.object_stores,
+        parts.mirror.objects,
         base,
         parts.sandbox,
         setup=parts.spec.settings.workspace.setup,
         tree=_start_tree(parts, task, attempt, base),
+        branch=task.id,
+        author=author_of(parts.spec.role(task.agent)),
     )
     return place
 
@@ -341,12 +350,12 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     """Publish the branch, say how the attempt ended."""
     branch = ""
     if tried.commit:
-        branch = branch_ref(parts, task.id)
+        branch = ref_for(parts.spec.run, task.id)
         old = parts.repository.read_ref(branch)
         if old != tried.commit:
             parts.mirror.publish(branch, tried.commit, old)
-    elif parts.repository.read_ref(attic_ref(parts, task.id, attempt)):
-        branch = attic_ref(parts, task.id, attempt)
+    elif parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt)):
+        branch = attic_ref(parts.spec.run, task.id, attempt)
     parts.log.append(
         e.AttemptEnded(
             task=task.id,

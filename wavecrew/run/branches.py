@@ -10,17 +10,22 @@ from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended
-from wavecrew.run.spec import file_name
-from wavecrew.workspace.mirror import TreeRejected
-from wavecrew.workspace.model import Author
+from wavecrew.workspace.model import Author, TreeRejected
+from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
+
+
+def first_parent(parts: Parts, commit: str) -> str:
+    """What a commit was made on: for a merge the earlier tip, for a branch its base."""
+    text = parts.mirror.git.run("rev-parse", "--verify", "--end-of-options", f"{commit}^1")
+    return text.decode().strip()
 
 
 def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended) -> None:
     """Keep an unfinished tree under the attic. Never raises for the agent's faults."""
     if not ended.last_snapshot:
         return
-    workspace = Workspace.open(place, parts.sandbox)
+    workspace = Workspace.open(place.root, place.objects, place.base, parts.sandbox)
     try:
         tree = ended.last_snapshot
         parts.mirror.import_pack(workspace.pack(tree), tree, place.base)
@@ -31,13 +36,5 @@ def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, end
     commit = parts.mirror.commit(
         ended.last_snapshot, (place.base,), message, author=author, when=parts.clock()
     )
-    ref = attic_ref(parts, task.id, attempt)
+    ref = attic_ref(parts.spec.run, task.id, attempt)
     parts.mirror.publish(ref, commit, parts.repository.read_ref(ref))
-
-
-def attic_ref(parts: Parts, task: str, attempt: int) -> str:
-    return f"refs/wavecrew/attic/{parts.spec.run}/{file_name(task)}/{attempt}"
-
-
-def branch_ref(parts: Parts, task: str) -> str:
-    return f"refs/heads/wavecrew/{parts.spec.run}/{file_name(task)}"

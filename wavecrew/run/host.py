@@ -111,8 +111,8 @@ class ProcessHost:
                 self._started.add(message["started"])
             elif "ended" in message:
                 self._ended[message["ended"]] = message
-            elif "failed" in message:
-                self._failed[message["failed"]] = str(message.get("why", ""))
+            elif "error" in message and message.get("id"):
+                self._failed[message["id"]] = f"could not start an agent: {message['error']}"
             self._changed.notify_all()
 
     def _broken(self, how: str) -> EnvironmentBroken:
@@ -127,4 +127,4 @@ def _environment(home: Path, keys: tuple[str, ...]) -> dict[str, str]:
     """Nothing but what Python and an HTTP client on this host need, and the model's key."""
     names = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
     passed = {name: os.environ[name] for name in (*names, *keys) if name in os.environ}
-    return passed | {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    return passed | {"HOME": str(home)}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wavecrew.gates.gate import GateInput, verify_tree
+from wavecrew.errors import GitFailed
+from wavecrew.gates.gate import VerifyInput, verify_tree
 from wavecrew.gates.model import GateReport
 from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
@@ -18,12 +19,13 @@ from wavecrew.journal.state import TaskState
 from wavecrew.plan.model import Contract, Task
 from wavecrew.plan.settings import Stage
 from wavecrew.run import wire
-from wavecrew.run.attempt import save_report
+from wavecrew.run.attempt import save_report, saved_report
+from wavecrew.run.branches import first_parent
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import file_name
 from wavecrew.schedule.ready import Schedule
-from wavecrew.workspace.merge_queue import Landing, land
-from wavecrew.workspace.model import Conflict
+from wavecrew.workspace.merge_queue import Branch, land
+from wavecrew.workspace.model import Conflict, Landing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +44,32 @@ def land_branch(parts: Parts, task: Task, attempt: int, commit: str) -> Landed:
     with parts.reading:
         state = replace(parts.state.tasks[task.id])
 
-    def verify(tree: str, tip: str) -> GateReport:
+    def verify(tree: str) -> GateReport:
         report = verify_tree(
-            verify_input(parts, "integration", tree, tip, stem, extra=task.provides)
+            verify_input(parts, "integration", tree, parts.tip(), stem, extra=task.provides)
         )
         save_report(parts, stem, parts.unless_stopping(report))
         return report
 
-    landing = land(
-        parts.mirror,
+    branch = Branch(
         run=parts.spec.run,
-        integration_ref=parts.spec.integration_ref,
         task=task.id,
         title=task.title,
         summary=state.summary,
+        commit=commit,
         attempt=attempt,
         role=task.agent,
-        branch_commit=commit,
-        evidence=f"reports/{stem}.json",
-        verify=verify,
         when=parts.clock(),
     )
-    landed = _as_landed(parts, task, landing)
+    landing = land(
+        parts.mirror,
+        branch,
+        integration_ref=parts.spec.integration_ref,
+        verify=verify,
+        evidence=lambda report: f"{report.verdict} at tree {report.tree}",
+        since=parts.spec.base,
+    )
+    landed = _as_landed(parts, task, landing, stem)
     _record(parts, task, attempt, landing, landed, f"reports/{stem}.json")
     return landed
 
@@ -102,21 +108,19 @@ def verify_input(
     *,
     extra: tuple[Contract, ...] = (),
     only_checks: tuple[str, ...] = (),
-) -> GateInput:
+) -> VerifyInput:
     """What it takes to judge a merged tree: the stage's checks, the contracts of all merged."""
     spec = parts.spec
     checks = spec.settings.at(stage)
     with parts.reading:
         merged = parts.state.merged
     provided = tuple(c for t in spec.tasks if t.id in merged for c in t.provides)
-    return GateInput(
+    return VerifyInput(
         mirror=parts.mirror,
         sandbox=parts.sandbox,
         base=base,
         tree=tree,
-        scope=(),
         checks=tuple(c for c in checks if not only_checks or c.name in only_checks),
-        done_when=(),
         provides=provided + extra,
         settings=spec.settings,
         run_dir=parts.folder.root,
@@ -125,9 +129,15 @@ def verify_input(
     )
 
 
-def _as_landed(parts: Parts, task: Task, landing: Landing) -> Landed:
-    if landing.outcome == "conflict":
-        rework = _conflict_rework(parts, task, landing.conflicts)
+def _as_landed(parts: Parts, task: Task, landing: Landing[GateReport], stem: str) -> Landed:
+    if landing.outcome == "moved":
+        raise GitFailed(
+            "the integration branch moved under every try to land",
+            where=parts.spec.integration_ref,
+            mend="leave that branch to the run, then --resume",
+        )
+    if landing.conflict is not None:
+        rework = _conflict_rework(parts, task, landing.conflict.conflicts)
         return Landed("conflict", rework=rework)
     if landing.outcome == "red":
         assert landing.report is not None
@@ -137,7 +147,9 @@ def _as_landed(parts: Parts, task: Task, landing: Landing) -> Landed:
             log=as_text(landing.report),
         )
         return Landed("red", tree=landing.tree, rework=rework, report=landing.report)
-    return Landed("merged", commit=landing.commit, tree=landing.tree, report=landing.report)
+    report = landing.report or saved_report(parts, stem)
+    tree = parts.mirror.tree_of(landing.commit)
+    return Landed("merged", commit=landing.commit, tree=tree, report=report)
 
 
 def _conflict_rework(parts: Parts, task: Task, conflicts: tuple[Conflict, ...]) -> wire.Rework:
@@ -163,8 +175,8 @@ def _their_intents(parts: Parts, paths: set[str], own: str) -> str:
 
 
 def _changed_by(parts: Parts, state: TaskState) -> set[str]:
-    first_parent = parts.mirror.parent(state.commit)
-    return {change.path for change in parts.mirror.changes(first_parent, state.commit)}
+    before = first_parent(parts, state.commit)
+    return {change.path for change in parts.mirror.changes(before, state.commit)}
 
 
 def _red_text(report: GateReport) -> str:
@@ -182,7 +194,12 @@ def _tests_text(report: GateReport | None) -> str:
 
 
 def _record(
-    parts: Parts, task: Task, attempt: int, landing: Landing, landed: Landed, evidence: str
+    parts: Parts,
+    task: Task,
+    attempt: int,
+    landing: Landing[GateReport],
+    landed: Landed,
+    evidence: str,
 ) -> None:
     parts.log.append(
         e.MergeFinished(

@@ -16,6 +16,7 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
+from wavecrew.run.branches import first_parent
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import run_session, socket_for
@@ -62,7 +63,7 @@ class ManagerDesk(Desk):
             state = self.parts.state.tasks.get(request.task)
         if state is None or not state.commit:
             return wire.Refused(why=f"task {request.task!r} has no branch in this run")
-        parent = self.parts.mirror.parent(state.commit)
+        parent = first_parent(self.parts, state.commit)
         return wire.BoardText(text=self.parts.mirror.diff(parent, state.commit)[:DIFF_SHOWN])
 
     def _take_report(self, request: wire.CrewReport) -> wire.Reply:
@@ -152,7 +153,7 @@ def _assignment(
     folder = parts.folder.attempt(f"{kind}-{file_name(subject)}", number)
     folder.mkdir(parents=True, exist_ok=True)
     base = parts.tip()
-    place = wire.WorkspacePlace(root=folder / "ws", objects=parts.mirror.object_stores, base=base)
+    place = wire.WorkspacePlace(root=folder / "ws", objects=parts.mirror.objects, base=base)
     if not read_records(folder / "journal.jsonl"):
         Workspace.create(place.root, place.objects, base, parts.sandbox, tree=tree)
     return wire.Assignment(
@@ -167,6 +168,8 @@ def _assignment(
         limits=spec.settings.limits,
         sandbox=spec.settings.sandbox,
         allow_unsandboxed=spec.allow_unsandboxed,
+        mcp=spec.settings.mcp,
+        policy=spec.settings.policy,
         workspace=place,
         journal=folder / "journal.jsonl",
         home=folder / "home",

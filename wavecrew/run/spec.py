@@ -17,6 +17,7 @@ from typing import Literal
 from wavecrew.errors import UsageError
 from wavecrew.plan.model import Plan, Record, Role, RoleName, SyncPoint, Task, TaskId
 from wavecrew.plan.settings import Settings
+from wavecrew.workspace.refs import integration_ref
 
 
 class RunSpec(Record):
@@ -39,7 +40,7 @@ class RunSpec(Record):
 
     @property
     def integration_ref(self) -> str:
-        return f"refs/heads/wavecrew/{self.run}/integration"
+        return integration_ref(self.run)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -14,7 +14,7 @@ from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
 from wavecrew.plan.model import SyncPoint
 from wavecrew.run import wire
-from wavecrew.run.attempt import report_path, save_report
+from wavecrew.run.attempt import save_report, saved_report
 from wavecrew.run.landing import verify_input
 from wavecrew.run.manager import Word, sync_word
 from wavecrew.run.parts import Parts
@@ -62,11 +62,9 @@ def _wait_for_approval(parts: Parts, sync: SyncPoint) -> None:
 def _report(parts: Parts, sync: SyncPoint, tip: str, stem: str) -> GateReport:
     """The evidence: recorded already when an earlier engine got so far at this very tree."""
     tree = parts.mirror.tree_of(tip)
-    path = report_path(parts, stem)
-    if path.exists():
-        report = GateReport.model_validate_json(path.read_bytes())
-        if report.tree == tree:
-            return report
+    earlier = saved_report(parts, stem)
+    if earlier and earlier.tree == tree:
+        return earlier
     wanted = verify_input(parts, "sync", tree, parts.spec.base, stem, only_checks=sync.checks)
     return parts.unless_stopping(verify_tree(wanted))
 

@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from wavecrew.errors import EngineFault, EnvironmentBroken, LimitReached
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
-from wavecrew.plan.model import Task, TaskId
+from wavecrew.plan.model import Role, Task, TaskId
 from wavecrew.run import wire
 from wavecrew.run.attempt import try_task
 from wavecrew.run.landing import complete, land_branch
@@ -39,7 +39,7 @@ class Workflows(DBOSConfiguredInstance):
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        roles = {role.name: role for role in parts.spec.roles}
+        roles: dict[str, Role] = {role.name: role for role in parts.spec.roles}
         self.schedule = Schedule(parts.spec.plan, roles, barrier=parts.spec.barrier)
         super().__init__(config_name=parts.spec.run)
 

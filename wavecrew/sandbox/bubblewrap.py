@@ -159,7 +159,7 @@ def _found(program_path: str) -> str:
 
 def _filter() -> bytes:
     try:
-        return program()
+        return program(as_root=os.geteuid() == 0)
     except LookupError as error:
         raise unavailable(str(error.args[0])) from error
 

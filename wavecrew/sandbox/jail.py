@@ -70,6 +70,8 @@ def main(control: int, status: int) -> None:
     _tell(status, {"child-pid": os.getpid()})
     code = _wait(child, control)
     kill_descendants()
+    if _is_closed(control):
+        _remove(spec["private"])
     _tell(status, {"exit-code": code})
 
 
@@ -111,6 +113,19 @@ def _wait(child: int, control: int) -> int:
         if control in ready:
             return 128 + signal.SIGKILL
         _reap(os.WNOHANG, spare=child)
+
+
+def _is_closed(control: int) -> bool:
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _remove(folder: str) -> None:
+    """An engine that was killed can no longer do it. Imported here, as it is rarely needed."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reap(flags: int, spare: int = 0) -> None:

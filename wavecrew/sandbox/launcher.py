@@ -154,6 +154,7 @@ class Launcher:
         limits = {name: value for name, value in rlimits(command.caps).items() if name != "nproc"}
         return {
             "argv": [mapped.text(word) for word in command.argv],
+            "private": str(private),
             "cwd": mapped.path(command.cwd),
             "env": base_env(self._toolchain, str(home), str(tmp)) | _GIT_ENV | given,
             "rlimits": [(kind(name), value) for name, value in limits.items()],
@@ -178,7 +179,7 @@ class Landlock(Launcher):
                 "signals inside"
             )
         try:
-            self._filter = program(shared_host=True).hex()
+            self._filter = program(shared_host=True, as_root=os.geteuid() == 0).hex()
         except LookupError as error:
             raise unavailable(str(error.args[0])) from error
         super().__init__(toolchain, env, cgroups=cgroups)

@@ -29,7 +29,7 @@ _MENDS = (
     ("cgroup.procs", "The command could not join its control group; see `wavecrew doctor`."),
     ("read-only file system", "Two mounts overlap, or one has no place inside."),
     ("argument list too long", "The command is too long; put the text into a file or its stdin."),
-    ("not set up by", "The machine is overloaded, or a mounted disk hangs."),
+    ("was not set up", "The machine is overloaded, or a mounted disk hangs."),
 )
 _ELSE = "`wavecrew doctor` tries the sandbox piece by piece."
 

@@ -33,6 +33,8 @@ class Item:
     holds: bool
     mend: str = ""
     """What to do, when it does not hold."""
+    required: bool = True
+    """False for what only makes the sandbox degraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Probe:
 
     @property
     def works(self) -> bool:
-        return bool(self.mode) and all(item.holds for item in self.items)
+        """Whether a run may start: no required promise is broken."""
+        return bool(self.mode) and all(item.holds for item in self.items if item.required)
 
 
 def probe(settings: SandboxSettings | None = None) -> Probe:
@@ -179,8 +182,13 @@ def _is_running(nap: str) -> bool:
 
 def _processes_are_limited(sandbox: Sandbox) -> Item:
     counted = isinstance(sandbox, (Bubblewrap, Launcher)) and sandbox.processes_are_counted
-    mend = "Run the engine as an ordinary user, or give it a cgroup it may write to."
-    return _item("the kernel limits the number of processes", not counted, mend)
+    other = (
+        "Run the engine as an ordinary user"
+        if isinstance(sandbox, Bubblewrap)
+        else "Use bubblewrap as an ordinary user"
+    )
+    mend = f"{other}, or give the engine a cgroup it may write to." if counted else ""
+    return Item("the kernel limits the number of processes", not counted, mend, required=False)
 
 
 def _uid_mode(sandbox: Sandbox, found: Canary) -> Literal["ordinary", "dropped", "root"]:
@@ -195,5 +203,5 @@ def _why_no_bubblewrap(wanted: SandboxSettings, sandbox: Sandbox) -> Item | None
     try:
         open_sandbox(wanted.model_copy(update={"mode": "bubblewrap"}))
     except SandboxUnavailable as error:
-        return Item(f"bubblewrap works: {error.what}", False, error.mend)
+        return Item(f"bubblewrap works: {error.what}", False, error.mend, required=False)
     return None

@@ -55,6 +55,7 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "clock_settime": (227, 112),
     "clone": (56, 220),
     "clone3": (435, 435),
+    "creat": (85, None),
     "connect": (42, 203),
     "delete_module": (176, 106),
     "fanotify_init": (300, 262),
@@ -91,15 +92,20 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "memfd_secret": (447, 447),
     "migrate_pages": (256, 238),
     "modify_ldt": (154, None),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "move_pages": (279, 239),
     "mq_open": (240, 180),
     "msgget": (68, 186),
+    "open": (2, None),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
     "open_tree_attr": (467, 467),
+    "openat": (257, 56),
+    "openat2": (437, 437),
     "perf_event_open": (298, 241),
     "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
@@ -154,9 +160,17 @@ _REFUSED = (
     "lookup_dcookie syslog move_pages migrate_pages"
 )
 
-# The C library and others fall back to an older way when these do not exist. Files made by
-# memfd_create hold memory that belongs to no process and so escapes a watch of their sizes.
-_ABSENT = ("clone3", "memfd_create")
+# The C library and others fall back to an older way when these do not exist. clone3 and openat2
+# hide their flags from a filter; files made by memfd_create hold memory that belongs to no process
+# and so escapes a watch of their sizes.
+_ABSENT = ("clone3", "openat2", "memfd_create")
+
+# A file with the set-user-id bit in the tree would be one of the engine's user on the host.
+_MODE_WHEN_CHANGED = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2}
+_MODE_WHEN_MADE = {"creat": 1, "mknod": 1, "mknodat": 2}
+_OPEN_FLAGS_AND_MODE = {"open": (1, 2), "openat": (2, 3)}
+_MAY_CREATE = 0x400040  # O_CREAT, O_TMPFILE
+_SET_USER_ID, _SET_GROUP_ID = 0o4000, 0o2000
 
 _REFUSED_ON_SHARED_HOST = ("bind", "connect", "msgget", "semget", "shmget", "mq_open", "ioprio_set")
 
@@ -180,11 +194,13 @@ _ONLY_ON_ITSELF = (
 Instruction = tuple[int, int, int, int]
 
 
-def program(machine: str = "", *, shared_host: bool = False) -> bytes:
+def program(machine: str = "", *, shared_host: bool = False, as_root: bool = False) -> bytes:
     """The filter as an array of `struct sock_filter`.
 
     `machine` is as `uname -m` says it, this machine's when empty; LookupError for one that has no
-    table here: an unknown machine gets no sandbox rather than a weaker one.
+    table here: an unknown machine gets no sandbox rather than a weaker one. `as_root`: files made
+    here belong to the host's root, so that not even the set-group-id bit may be given (an ordinary
+    user's shared folders need it).
     """
     name = machine or platform.machine()
     if name not in _MACHINES:
@@ -194,12 +210,30 @@ def program(machine: str = "", *, shared_host: bool = False) -> bytes:
     code.refuse(_ABSENT, errno.ENOSYS)
     code.refuse_bits("clone", 0, _NEW_NAMESPACES)
     code.refuse_values("ioctl", 1, (_TIOCSTI, _TIOCLINUX))
+    _privileged_modes(code, _SET_USER_ID | (_SET_GROUP_ID if as_root else 0), shared_host)
     if shared_host:
         _shared_host(code)
     else:
         code.refuse_above("shmget", 1, _SHM_BYTES)
         _sockets(code)
     return code.assembled()
+
+
+def _privileged_modes(code: _Filter, bits: int, chmod_has_no_effect: bool) -> None:
+    modes = _MODE_WHEN_MADE | ({} if chmod_has_no_effect else _MODE_WHEN_CHANGED)
+    for name, mode in modes.items():
+        code.refuse_bits(name, mode, bits)
+    for name, (flags, mode) in _OPEN_FLAGS_AND_MODE.items():
+        code.rule(
+            name,
+            [
+                _load_arg(flags),
+                _jump(_JSET, _MAY_CREATE, 0, 3),
+                _load_arg(mode),
+                _jump(_JSET, bits, 0, 1),
+                _refusal(errno.EPERM),
+            ],
+        )
 
 
 def _sockets(code: _Filter) -> None:

@@ -245,9 +245,9 @@ class Supervision:
 
     def _result(self) -> Finished:
         unexplained = self._exit_code is None and self._process.returncode > 0
-        if self._root is None or (unexplained and not self._reason):
+        if (self._root is None and self._reason != "cancel") or (unexplained and not self._reason):
             raise SandboxUnavailable(self._failure or self._said())
-        if not self._reason:
+        if not self._reason and self._root is not None:
             self._reason = self._watch.passed(self._root)
         ended = self._exit_code if not self._reason else None
         return Finished(

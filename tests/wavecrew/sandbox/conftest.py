@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from wavecrew.sandbox.bubblewrap import Bubblewrap
 from wavecrew.sandbox.cgroup import Cgroups
 from wavecrew.sandbox.launcher import Landlock, Unsandboxed
 from wavecrew.sandbox.model import Sandbox
-from wavecrew.sandbox.toolchain import toolchain
+from wavecrew.sandbox.toolchain import Toolchain, toolchain
 
 NO_CGROUPS = Cgroups(None, None)
-KINDS = {
+KINDS: dict[str, Callable[[Toolchain], Sandbox]] = {
     "bubblewrap": lambda tools: Bubblewrap(tools),
     "bubblewrap without cgroups": lambda tools: Bubblewrap(tools, cgroups=NO_CGROUPS),
     "landlock": lambda tools: Landlock(tools),

@@ -125,11 +125,13 @@ sys.stdout.buffer.write(done.stdout)
 """
 
 
-def caller(mode: str, tree: Path, script: str, **more: object) -> subprocess.Popen[bytes]:
+def caller(
+    mode: str, tree: Path, script: str, *, close_fds: bool = True
+) -> subprocess.Popen[bytes]:
     """An engine of its own process: it can be killed, and it has secrets in its environment."""
     env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TOKEN": "canary-in-the-env"}
     argv = [sys.executable, "-c", CALLER, mode, str(tree), script]
-    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, **more)  # type: ignore[call-overload]
+    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, close_fds=close_fds)
 
 
 def test_the_engines_environment_is_nowhere_inside(tree: Path) -> None:
@@ -389,9 +391,23 @@ def test_daemons_do_survive_where_nothing_stops_them() -> None:
 def test_killing_the_engine_leaves_no_survivor(mode: str, tree: Path) -> None:
     nap = a_nap()
     script = f"{DAEMONS.format(nap=nap)}\nsleep {nap}"
-    with caller(mode, tree, script) as engine:
+    with caller(mode, tree, f'echo "$TMPDIR" >place; {script}') as engine:
         assert until(lambda: len(sleepers(nap)) == 6)
         engine.kill()
+    assert until(lambda: not sleepers(nap), 5)
+    if mode == "landlock":
+        private = Path((tree / "place").read_text().strip()).parent
+        assert private.name.startswith("wavecrew-")
+        assert until(lambda: not private.exists(), 5)
+
+
+@pytest.mark.parametrize("mode", ["bubblewrap", "landlock"])
+def test_interrupting_the_engine_leaves_no_survivor(mode: str, tree: Path) -> None:
+    nap = a_nap()
+    with caller(mode, tree, f"{DAEMONS.format(nap=nap)}\nsleep {nap}") as engine:
+        assert until(lambda: len(sleepers(nap)) == 6)
+        engine.send_signal(signal.SIGINT)
+        engine.wait(15)
     assert until(lambda: not sleepers(nap), 5)
 
 
@@ -497,6 +513,26 @@ def test_common_ways_to_run_things_at_once_work(bubblewrap: Sandbox, tree: Path)
     (tree / "ways.py").write_text(script)
     done = run(bubblewrap, tree, "python", "ways.py")
     assert json.loads(done.stdout) == [[2, 4], [2, 4], "thread"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "(open('f', 'w'), os.chmod('f', 0o4755))",
+        "os.fchmod(os.open('f', os.O_CREAT | os.O_WRONLY), 0o6755)",
+        "os.open('f', os.O_CREAT | os.O_WRONLY, 0o4755)",
+        "os.mknod('f', 0o104755)",
+    ],
+)
+def test_no_set_user_id_file_appears_on_the_host(
+    confined: Sandbox, naive: Unsandboxed, tree: Path, call: str
+) -> None:
+    attempt(confined, tree, call)
+    assert not any(entry.stat().st_mode & 0o6000 for entry in tree.iterdir())
+    for leftover in tree.iterdir():
+        leftover.unlink()
+    assert attempt(naive, tree, call) == "done"
+    assert (tree / "f").stat().st_mode & 0o4000
 
 
 def test_a_read_only_mount_cannot_be_made_writable(

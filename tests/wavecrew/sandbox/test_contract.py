@@ -18,4 +18,4 @@ class TestNoSandbox(SandboxContract):
     def sandbox(self, naive: Unsandboxed) -> Sandbox:
         return naive
 
-    test_inside_paths_mean_the_mounts_in_arguments_and_environment = None
+    test_inside_paths_mean_the_mounts_in_arguments_and_environment = None  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""Discovery of a customer's estate: import, map, cleanse, inventory, analyse."""

@@ -1,0 +1,1 @@
+"""What everything else stands on: request context, database sessions, the flow kernel."""

@@ -1,0 +1,1 @@
+"""Crews: several roles that work through several tasks in order."""

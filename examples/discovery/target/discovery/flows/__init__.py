@@ -1,0 +1,1 @@
+"""The flows: what happens to a file from upload to approval."""

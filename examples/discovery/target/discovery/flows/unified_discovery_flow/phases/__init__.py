@@ -1,0 +1,1 @@
+"""The phases of the flow, one module each."""

@@ -1,0 +1,1 @@
+"""What spans several flows: duplicates, and what agents learn."""

@@ -1,0 +1,1 @@
+"""Small pure functions that agents and crews ask for by name."""
