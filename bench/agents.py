@@ -124,25 +124,24 @@ def ours(server: str, calls: int, latency_s: float, agents: int) -> tuple[float,
             process.stdin.write(request.encode() + b"\n")
         process.stdin.flush()
         pids: list[int] = []
-        left, private_mb = agents, 0.0
+        sizes: list[float] = []
+        meter = threading.Timer(latency_s * (calls - 0.5), _weigh, (pids, sizes))
+        meter.start()
+        left = agents
         while left:
             report = json.loads(process.stdout.readline())
             if "pid" in report:
                 pids.append(report["pid"])
-                if len(pids) == agents:
-                    meter = threading.Timer(
-                        latency_s * (calls - 0.5), lambda: sizes.extend(map(_private_mb, pids))
-                    )
-                    sizes: list[float] = []
-                    meter.start()
             else:
                 assert report["status"]["outcome"] == "passed", report
                 left -= 1
         wall_s = time.monotonic() - began
         meter.join()
-        known = [size for size in sizes if size]
-        private_mb = sum(known) / len(known) if known else 0.0
-    return wall_s, private_mb
+    return wall_s, sum(sizes) / len(sizes)
+
+
+def _weigh(pids: list[int], sizes: list[float]) -> None:
+    sizes.extend(filter(None, map(_private_mb, pids)))
 
 
 def _order(folder: Path, number: int, base_url: str, line: Path) -> Path:

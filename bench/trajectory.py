@@ -146,8 +146,7 @@ def parts(
                 DependencyResult(
                     id="1.0",
                     title="Base model",
-                    summary="Base, its mixins and the session factory "
-                    "stand in discovery/models/base.py.",
+                    summary="Base, its mixins and the session factory stand in base.py.",
                     commit="c",
                     changed=("discovery/models/base.py", "tests/models/test_base.py"),
                 )

@@ -18,15 +18,14 @@ from crews import provider
 from crews.attempt import Attempt
 from crews.conversation import hold
 from crews.endings import Outcome
-from crews.manager import NoWorkspace
+from crews.manager import NoSandbox, NoWorkspace
+from crews.tool_adapter import default_registry
 from tools.context import ToolContext
 from tools.output import Outputs
-from tools.registry import ToolRegistry
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.plan.settings import Limits, ModelSettings, SandboxSettings
 from wavecrew.run.wire import Assignment, Granted, Noted, Reply, Request, Reserve, WorkspacePlace
-from wavecrew.sandbox.model import Command, Finished, Mode
 
 _REPORT = {"name": "report", "arguments": json.dumps({"summary": "warm"})}
 _MESSAGE = {
@@ -71,12 +70,12 @@ def _converse(home: Path, port: int) -> Outcome:
     context = ToolContext(
         assignment=assignment,
         workspace=NoWorkspace(home),
-        sandbox=_NoSandbox(),
+        sandbox=NoSandbox(),
         line=attempt,
         outputs=Outputs(home / "outputs", assignment.limits.output_kb),
     )
     try:
-        return hold(assignment, attempt, context, ToolRegistry.default())
+        return hold(assignment, attempt, context, default_registry())
     finally:
         journal.close()
 
@@ -136,15 +135,3 @@ class _Agreeable:
 
     def ask(self, request: Request) -> Reply:
         return Granted(granted=True) if isinstance(request, Reserve) else Noted()
-
-
-class _NoSandbox:
-    """Nothing is run while warming up."""
-
-    mode: Mode = "none"
-
-    def run(self, command: Command) -> Finished:
-        raise NotImplementedError
-
-    def cancel_all(self) -> None:
-        """Nothing runs."""
