@@ -2,7 +2,7 @@
 
 One conversation of one manager role, with the manager's tools, ended by
 `report`; the report goes to the engine over the line, and the engine enforces
-the evidence. Why not two roles in a relay: docs/decisions/manager-crew.md.
+the evidence. Why not two roles in a relay: docs/decisions/0003-manager-crew.md.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def run(root: Path, command: str) -> Run:
     """Run a command as the sandbox would: in `root`, with nothing but a clean environment."""
     env = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(root.parent),
     }
