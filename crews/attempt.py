@@ -113,7 +113,11 @@ class Attempt:
         self.exchange("tool", {"tool": "start"}, lambda: {"snapshot": self.workspace.snapshot()})
 
     def exchange(
-        self, kind: Exchange, request: dict[str, Any], effect: Callable[[], dict[str, Any]]
+        self,
+        kind: Exchange,
+        request: dict[str, Any],
+        effect: Callable[[], dict[str, Any]],
+        beside: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The journal's reply, after the stop was checked and the workspace matches the journal."""
         self.stop.check()
@@ -121,7 +125,8 @@ class Attempt:
             self._must_restore = False
             if self.journal.last_snapshot:
                 self.workspace.restore(self.journal.last_snapshot)
-        return self.journal.exchange(kind, request, effect)
+                self.journal.mark_restored()
+        return self.journal.exchange(kind, request, effect, beside)
 
     def ask(self, request: Request) -> Reply:
         """The line as tools see it; a last refused submission is remembered."""

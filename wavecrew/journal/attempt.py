@@ -58,22 +58,33 @@ class AttemptJournal:
         return self._next < len(self._recorded)
 
     def exchange(
-        self, kind: Exchange, request: dict[str, Any], effect: Callable[[], dict[str, Any]]
+        self,
+        kind: Exchange,
+        request: dict[str, Any],
+        effect: Callable[[], dict[str, Any]],
+        beside: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The reply to `request`: the recorded one, or what `effect` returns.
 
         A new exchange is on disk as an intent before `effect` runs and as a reply
-        before this returns. What `effect` raises is not recorded. JournalDiverged
-        when the recording has another request at this place.
+        before this returns. What `effect` raises is not recorded. `beside` stands
+        with the intent for those who read the journal, and is no part of the
+        request. JournalDiverged when the recording has another request at this place.
         """
         digest = digest_of(kind, request)
         if self.replaying:
             return self._replayed(kind, digest)
-        self._append({"record": "intent", "kind": kind, "digest": digest, "request": request})
+        told = {"beside": beside} if beside else {}
+        intent = {"record": "intent", "kind": kind, "digest": digest, "request": request}
+        self._append(intent | told)
         reply = effect()
         self._append({"record": "reply", "kind": kind, "digest": digest, "reply": reply})
         self.last_snapshot = reply.get("snapshot") or self.last_snapshot
         return reply
+
+    def mark_restored(self) -> None:
+        """Write down that the workspace was put back to the last snapshot, as a resume does."""
+        self._append({"record": "restored", "snapshot": self.last_snapshot})
 
     def close(self) -> None:
         os.close(self._descriptor)
