@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wavecrew import __version__
-from wavecrew.cli import plan
+from wavecrew.cli import journal, plan
 from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
     "130 interrupted (resume with `wavecrew run --resume`).",
 )
 app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it.")
+app.add_typer(journal.app, name="journal", help="Read recorded attempts; make rehearsals of them.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
@@ -158,6 +159,43 @@ def doctor(
     from wavecrew.cli.doctor import examine
 
     raise typer.Exit(examine(repo, base_url, as_json=as_json))
+
+
+@app.command(
+    epilog="Examples:  wavecrew replay  |  wavecrew replay r2 --task 1.1  |  "
+    "wavecrew replay r2 --agents new/agents.yaml.  Exit codes: 0 the same; 3 something differs; "
+    "2 no such run, or a journal that cannot be read; 7 environment broken."
+)
+def replay(
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Default: the newest run.")
+    ] = None,
+    repo: RepoOption = Path(),
+    task: Annotated[str, typer.Option(help="Only this task's attempts and landings.")] = "",
+    gates: Annotated[
+        bool, typer.Option("--gates", help="Run gates and integration checks again, too.")
+    ] = False,
+    agents: Annotated[
+        Path | None, typer.Option(help="Do not replay: say which requests these roles alter.")
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(help="Do not replay: say which requests this plan alters.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a recorded run again without a model, and name the first thing that differs."""
+    from wavecrew.cli import replay as command
+
+    request = command.ReplayRequest(
+        repo=repo,
+        run=run_name,
+        task=task,
+        gates=gates,
+        agents=agents,
+        tasks=tasks,
+        as_json=as_json,
+    )
+    raise typer.Exit(command.replay(request))
 
 
 def main() -> None:

@@ -286,14 +286,14 @@ def _workspace(
         base,
         parts.sandbox,
         setup=parts.spec.settings.workspace.setup,
-        tree=_start_tree(parts, task, attempt, base),
+        tree=start_tree(parts, task, attempt, base),
         branch=task.id,
         author=author_of(parts.spec.role(task.agent)),
     )
     return place
 
 
-def _start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
+def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
     """For rework: the task's earlier branch merged with the new base, conflict markers and all."""
     earlier = _earlier_commit(parts, task.id, attempt)
     if not earlier:
