@@ -43,6 +43,8 @@ RULES_WORST_FIRST: tuple[Rule, ...] = (
     "could_not_run",
     "no_tests",
 )
+VERDICT_OF: dict[Rule, Verdict] = {"could_not_run": "could_not_run", "no_tests": "no_tests"}
+"""Every other rule means `fail`."""
 MOST_FAILURES = 200
 MOST_TOLD = 10
 FAILURE_LINES = 12
@@ -264,8 +266,7 @@ def _report(
     told = sorted(findings, key=lambda finding: RULES_WORST_FIRST.index(finding.rule))
     verdicts: list[Verdict] = [one.verdict for one in evidence]
     for finding in told:
-        rule = finding.rule
-        verdicts.append(rule if rule in ("could_not_run", "no_tests") else "fail")
+        verdicts.append(VERDICT_OF.get(finding.rule, "fail"))
     return GateReport(
         tree=given.tree,
         base=given.base,
