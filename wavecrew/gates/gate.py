@@ -270,7 +270,7 @@ def _report(
     return GateReport(
         tree=given.tree,
         base=given.base,
-        verdict=min(verdicts, key=WORST_FIRST.index, default="no_tests"),
+        verdict=next((one for one in WORST_FIRST if one in verdicts), "no_tests"),
         findings=tuple(told),
         evidence=tuple(evidence),
         changed=tuple(map(shown, paths)),
