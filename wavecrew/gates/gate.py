@@ -264,13 +264,13 @@ def _report(
     evidence: Iterable[Evidence],
 ) -> GateReport:
     told = sorted(findings, key=lambda finding: RULES_WORST_FIRST.index(finding.rule))
-    verdicts: list[Verdict] = [one.verdict for one in evidence]
-    for finding in told:
-        verdicts.append(VERDICT_OF.get(finding.rule, "fail"))
+    verdicts: set[Verdict] = {one.verdict for one in evidence}
+    verdicts |= {VERDICT_OF.get(finding.rule, "fail") for finding in told}
+    nothing_ran: Verdict = "no_tests"
     return GateReport(
         tree=given.tree,
         base=given.base,
-        verdict=next((one for one in WORST_FIRST if one in verdicts), "no_tests"),
+        verdict=next((one for one in WORST_FIRST if one in verdicts), nothing_ran),
         findings=tuple(told),
         evidence=tuple(evidence),
         changed=tuple(map(shown, paths)),
