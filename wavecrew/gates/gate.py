@@ -266,11 +266,13 @@ def _report(
     told = sorted(findings, key=lambda finding: RULES_WORST_FIRST.index(finding.rule))
     verdicts: set[Verdict] = {one.verdict for one in evidence}
     verdicts |= {VERDICT_OF.get(finding.rule, "fail") for finding in told}
-    nothing_ran: Verdict = "no_tests"
+    worst: Verdict = "no_tests"  # nothing ran
+    for one in reversed(WORST_FIRST):
+        worst = one if one in verdicts else worst
     return GateReport(
         tree=given.tree,
         base=given.base,
-        verdict=next((one for one in WORST_FIRST if one in verdicts), nothing_ran),
+        verdict=worst,
         findings=tuple(told),
         evidence=tuple(evidence),
         changed=tuple(map(shown, paths)),
