@@ -30,8 +30,8 @@ SettingsOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 
-CONVERGING = ("migrations/versions/**",)
-"""Parallel Alembic heads are re-headed by the merge queue's driver."""
+CONVERGING = ("migrations/versions/**", "**/__init__.py")
+"""What the merge queue's drivers mend: parallel Alembic heads, lists of imports."""
 _STYLES = {
     "title": "bold",
     "head": "bold cyan",
