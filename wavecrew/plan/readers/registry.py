@@ -1,0 +1,7 @@
+"""Which formats can be read? The list, in the order in which ties are decided."""
+
+from __future__ import annotations
+
+from wavecrew.plan.readers.detect import Reader
+
+READERS: tuple[Reader, ...] = ()
