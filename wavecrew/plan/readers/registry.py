@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from wavecrew.plan.readers.detect import Reader
+from wavecrew.plan.readers.gsd import Gsd
+from wavecrew.plan.readers.sisyphus import Sisyphus
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (Sisyphus(), Gsd())
