@@ -23,7 +23,7 @@ _NAME = re.compile(r"^(?P<id>(?P<phase>\d+(?:\.\d+)*[A-Za-z]?)-(?P<plan>\d+[A-Za
 _ANY_PLAN = re.compile(r"(?:^|[-_])PLAN(?:[-_]\d+)?$", re.I)
 _HEADING = re.compile(r"^plan\s+(?P<id>[\w.-]+)\s*[:—–-]\s*(?P<title>.+)$", re.I)
 _OPEN = re.compile(r"<objective>\s*(?P<text>.*)", re.I)
-_STEP = re.compile(r"<task\b(?P<attributes>[^>]*)>", re.I)
+_STEP = re.compile(r"<task\b(?P<attributes>[^<>]{0,500})>", re.I)
 _TYPE = re.compile(r"""type\s*=\s*["']?(?P<type>[\w:-]+)""", re.I)
 _STEP_NAME = re.compile(r"<name>(?P<text>.*?)(?:</name>|$)", re.I)
 

@@ -25,7 +25,7 @@ from wavecrew.plan.readers.markdown import (
     parse_markdown,
 )
 from wavecrew.plan.readers.model import Claim, Edge, Gate, ImportedPlan
-from wavecrew.plan.readers.phrases import field, fields, plain, without_marks
+from wavecrew.plan.readers.phrases import field, fields, folded, plain, without_marks
 from wavecrew.plan.readers.references import References
 from wavecrew.plan.readers.source import Source, SourceFile
 
@@ -182,7 +182,7 @@ class _Reading:
         return _Todo(self._draft(hit, box, block.line), depth)
 
     def _draft(self, hit: re.Match[str], box: str | None, line: int) -> Draft:
-        title, agent = _without_category(without_marks(hit["title"]))
+        title, agent = _without_category(without_marks(folded(hit["title"])))
         suffix = _SUFFIX.search(title)
         if suffix:
             title = title[: suffix.start()]
@@ -257,7 +257,7 @@ class _Reading:
 
     def _leaf(self, leaf: re.Match[str], wave: str | None, line: int) -> None:
         task = self.builder.known.find(leaf["id"])
-        title = leaf["title"]
+        title = folded(leaf["title"])
         for _ in range(2):
             title, agent = _without_category(title)
             suffix = _SUFFIX.search(title)
@@ -308,7 +308,7 @@ class _Reading:
 
     def _pair(self, item: Item) -> None:
         """`**8-9**: 1-6 — 14-19, 2`: tasks, what they need, what they block, their wave."""
-        hit = _PAIR.match(item.text)
+        hit = _PAIR.match(folded(item.text)[:2000])
         if hit is None:
             named = field(item.text)
             if named is not None:

@@ -64,10 +64,11 @@ def _sureness(file: SourceFile) -> float:
     agents = len(
         re.findall(r"^#{2,6}\s+\W{0,4}(?:Agent|Stream|Track)\s+#?\w+\W", text, re.I | re.M)
     )
+    tables = bool(re.search(r"^\|[^\n]{0,200}\btasks?\b", text, re.I | re.M))
     words = bool(re.search(r"\b(?:parallel|wave|batch|agents?)\b", text[:20_000], re.I))
     if not words or not (groups or tasks):
         return 0.0
-    if groups and tasks >= 2:
+    if groups and (tasks >= 2 or tables):
         return 0.62
     return 0.5 if groups >= 2 or tasks >= 2 or agents >= 2 else 0.2
 

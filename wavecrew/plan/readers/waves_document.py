@@ -18,7 +18,16 @@ from wavecrew.plan.readers.markdown import (
     Visit,
     checkbox,
 )
-from wavecrew.plan.readers.phrases import Field, field, fields, files_in, plain, slug, without_marks
+from wavecrew.plan.readers.phrases import (
+    Field,
+    field,
+    fields,
+    files_in,
+    folded,
+    plain,
+    slug,
+    without_marks,
+)
 from wavecrew.plan.readers.waves_entries import IDENTITY, KEYWORD, Entries, Entry, Place, is_done
 from wavecrew.plan.readers.waves_words import (
     AGENT,
@@ -53,9 +62,10 @@ _NEEDS_BEHIND = re.compile(
     re.I,
 )
 _STATUS_BEHIND = re.compile(
-    r"\s*[-–—(\[]*\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress"
+    r"\s*[-–—(\[]{0,3}\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress"
     r"|pending|blocked|ready|not started)?"
-    r"|\b(?:completed?|done|in progress|pending|not started)\b)\s*[)\]]*\s*$",
+    r"|\b(?:completed?|done|in progress|pending|not started)\b)"
+    r"\s*[)\]]{0,3}\s*$",
     re.I,
 )
 _NUMBERED_AGENT = re.compile(r"^(?:agent|worker)?[\s-]*#?[A-Z]?\d+$", re.I)
@@ -407,7 +417,7 @@ def _lines(block: object) -> tuple[Line, ...]:
 def _clean(title: str) -> tuple[str, str, str, str]:
     """(title, estimate, dependencies, status): what is written behind the title taken off."""
     hours = needs = status = ""
-    rest = title.strip()
+    rest = folded(title)
     for _ in range(4):
         before = rest
         if hit := _STATUS_BEHIND.search(rest):
