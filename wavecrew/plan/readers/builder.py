@@ -103,15 +103,21 @@ class PlanBuilder:
         """State explicit dependencies between tasks; a member of a range means the range."""
         target = self.by_id.get(after)
         for one in before:
-            if len(self.edges) >= MAX_EDGES:
-                message = f"more than {MAX_EDGES} dependencies; the rest is left out"
-                self.found.setdefault(Diagnostic("too_many_edges", 0, (), message))
+            if self.is_full():
                 return
             if one == after:
                 self.report("cycle", line, (after,), f"{after} depends on itself")
             if target is not None:
                 target.deps.setdefault(one, line)
             self.edges.setdefault(Edge("explicit", one, after, line))
+
+    def is_full(self) -> bool:
+        """Whether no more dependencies are taken; reported once."""
+        full = len(self.edges) >= MAX_EDGES
+        if full:
+            message = f"more than {MAX_EDGES} dependencies; the rest is left out"
+            self.found.setdefault(Diagnostic("too_many_edges", 0, (), message))
+        return full
 
     def estimate(self, draft: Draft, text: str, line: int) -> None:
         """Take an estimate; an assumption about days is reported."""

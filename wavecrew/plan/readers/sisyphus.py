@@ -346,9 +346,7 @@ class _Reading:
         ids = dict.fromkeys(refs.ids)
         if "all" in refs.keywords:
             ids.update(dict.fromkeys(self._all_before(task)))
-            shown = ", ".join(ids)
-            message = f"{text.strip()[:60]!r} taken as {shown or 'nothing'}"
-            self.builder.report("keyword_dependency", line, (task, *ids), message)
+            self._report_keyword(text, line, task, list(ids))
         elif "final" in refs.keywords:
             ids.update(dict.fromkeys(one for one in self._final_ids() if one != task))
         for group in refs.groups:
@@ -363,10 +361,15 @@ class _Reading:
 
     def _all_before(self, task: str) -> list[str]:
         """Every piece of work for a review; for work, what stands above it in the document."""
+        if self.builder.is_full():
+            return []
         work = self._work_ids()
-        if task not in work:
-            return list(work)
-        return list(work[: work.index(task)])
+        return list(work[: work.index(task)] if task in work else work)
+
+    def _report_keyword(self, text: str, line: int, task: str, ids: list[str]) -> None:
+        shown = ", ".join(ids[:12]) + (f" and {len(ids) - 12} more" if len(ids) > 12 else "")
+        message = f"{text.strip()[:60]!r} taken as {shown or 'nothing'}"
+        self.builder.report("keyword_dependency", line, (task, *ids[:12]), message)
 
     def _inverse(self) -> None:
         for task, text, line in self.blocks:
@@ -374,12 +377,12 @@ class _Reading:
             targets = dict.fromkeys(refs.ids)
             if "final" in refs.keywords:
                 targets.update(dict.fromkeys(self._final_ids()))
-            if "all" in refs.keywords and "final" not in refs.keywords:
+            everything = "all" in refs.keywords and "final" not in refs.keywords
+            if everything and not self.builder.is_full():
                 work = self._work_ids()
                 later = work[work.index(task) + 1 :] if task in work else ()
                 targets.update(dict.fromkeys(later))
-                message = f"{text.strip()[:60]!r} taken as {', '.join(targets) or 'nothing'}"
-                self.builder.report("keyword_dependency", line, (task, *targets), message)
+                self._report_keyword(text, line, task, list(targets))
             for group in refs.groups:
                 self.builder.edges.setdefault(Edge("group", task, _as_wave(group), line))
             for target in targets:
@@ -425,7 +428,7 @@ class _Reading:
                 for where in ("drawing", "matrix", "body")
                 if (where, draft.id) in self.said
             }
-            if "blocks" in {where for where, task in self.said if task == draft.id}:
+            if ("blocks", draft.id) in self.said:
                 extra = self.said["blocks", draft.id] - set().union(*told.values())
                 if extra and told:
                     told["blocks of others"] = frozenset(extra)

@@ -62,8 +62,8 @@ _NEEDS_BEHIND = re.compile(
     re.I,
 )
 _STATUS_BEHIND = re.compile(
-    r"\s*[-–—(\[]{0,3}\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress"
-    r"|pending|blocked|ready|not started)?"
+    r"\s*[-–—(\[]{0,3}\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:completed?|done"
+    r"|in progress|pending|blocked|ready|not started)?"
     r"|\b(?:completed?|done|in progress|pending|not started)\b)"
     r"\s*[)\]]{0,3}\s*$",
     re.I,

@@ -68,7 +68,7 @@ class _Links:
         here = task or group or ""
         refs = self.builder.refer(text, line, (here,) if task else ())
         ids = list(refs.ids)
-        if "all" in refs.keywords and task is not None:
+        if "all" in refs.keywords and task is not None and not self.builder.is_full():
             ids = [one.id for one in self.builder.drafts[: self._position(task)]]
             message = f"{text.strip()[:60]!r} taken as {', '.join(ids[:20]) or 'nothing'}"
             self.builder.report("keyword_dependency", line, (task, *ids[:20]), message)
@@ -92,7 +92,7 @@ class _Links:
         for written in refs.groups:
             self.builder.edges.setdefault(Edge("group", task, self.group(written), statement.line))
         if "all" in refs.keywords:
-            others = [one.id for one in self.builder.drafts if one.id != task]
+            others = [one.id for one in self.builder.drafts[:21] if one.id != task]
             self.builder.edges.setdefault(Edge("group", task, "all other tasks", statement.line))
             message = f"{statement.text.strip()[:60]!r} means {', '.join(others[:20])}"
             self.builder.report("keyword_dependency", statement.line, (task,), message)
