@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from wavecrew.plan.readers.estimates import HOURS_PER_DAY, Estimate, estimate
+from wavecrew.plan.readers.markdown import Document, parse_markdown
 from wavecrew.plan.readers.model import Claim, Diagnostic, Edge, Gate, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.references import Known, References, references
 
@@ -74,6 +75,16 @@ class PlanBuilder:
         """Name -> line, in the order in which they are to run."""
         self.found: dict[Diagnostic, None] = {}
         self._known: Known | None = None
+
+    def open(self, text: str) -> Document:
+        """Parse Markdown; what is nested too deep to be read is reported."""
+        document = parse_markdown(text)
+        if document.cut_at:
+            message = (
+                "lists nested deeper than 38 levels; what is deeper, and after it, is left out"
+            )
+            self.report("too_deep", document.cut_at, (), message)
+        return document
 
     def add(self, draft: Draft) -> Draft:
         self.drafts.append(draft)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from wavecrew.plan.readers.builder import Draft, PlanBuilder
 from wavecrew.plan.readers.front import Front, as_list, read_front
-from wavecrew.plan.readers.markdown import Document, Heading, Html, Paragraph, parse_markdown
+from wavecrew.plan.readers.markdown import Document, Heading, Html, Paragraph
 from wavecrew.plan.readers.model import Diagnostic, Edge, Gate, ImportedPlan
 from wavecrew.plan.readers.phrases import plain
 from wavecrew.plan.readers.references import Known
@@ -73,7 +73,7 @@ def _sureness(file: SourceFile) -> float:
 
 
 def _read_plan(builder: PlanBuilder, file: SourceFile, source: Source) -> _Plan:
-    document = parse_markdown(file.text)
+    document = builder.open(file.text)
     name = file.name if source.is_folder else None
     front = read_front(document.front, name)
     folder = PurePosixPath(file.name).parent.name or source.folder

@@ -22,7 +22,6 @@ from wavecrew.plan.readers.markdown import (
     Table,
     Visit,
     checkbox,
-    parse_markdown,
 )
 from wavecrew.plan.readers.model import Claim, Edge, Gate, ImportedPlan
 from wavecrew.plan.readers.phrases import field, fields, folded, plain, without_marks
@@ -33,9 +32,17 @@ _TODO = re.compile(
     r"^\**\s*(?:task\s+)?(?P<id>[TF]?\d+(?:\.\d+)*[a-z]?)\s*(?:[.:)]|\s[—–-])\**\s+(?P<title>\S.*)$",
     re.IGNORECASE,
 )
-_NO_TASKS = re.compile(
+_NO_BOXES = re.compile(
+    r"^\W*(?:final )?(?:checklist|definition of done|acceptance|success criteria|evidence)",
+    re.IGNORECASE,
+)
+_TASKS = re.compile(
     r"definition of done|acceptance|checklist|success criteria|must (?:not )?have|deliverable"
     r"|verification (?:strategy|commands)|commit strategy|context|work objectives|tl;?dr",
+    re.IGNORECASE,
+)
+_BOXES = re.compile(
+    r"^\W*(?:final )?(?:checklist|definition of done|acceptance|success criteria|evidence)",
     re.IGNORECASE,
 )
 _TASKS = re.compile(
@@ -81,7 +88,7 @@ class Sisyphus:
     def read(self, source: Source) -> ImportedPlan:
         builder = PlanBuilder(self.name)
         best = max(source.files, key=_sureness)
-        _Reading(builder, parse_markdown(best.text), best, source.is_folder).run()
+        _Reading(builder, builder.open(best.text), best, source.is_folder).run()
         return builder.plan()
 
 
@@ -174,6 +181,8 @@ class _Reading:
             return None
         path = [plain(one.text) for one in visit.headings]
         if headed and not any(_TASKS.match(one) for one in path):
+            return None
+        if path and _BOXES.match(path[-1]):
             return None
         if not headed and any(_NO_TASKS.search(one) for one in path):
             return None

@@ -23,7 +23,6 @@ from wavecrew.plan.readers.markdown import (
     Table,
     Visit,
     checkbox,
-    parse_markdown,
 )
 from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan
 from wavecrew.plan.readers.phrases import files_in, folded, plain, slug, without_marks
@@ -73,7 +72,7 @@ class SpecKit:
         files = [file for file in source.ending(".md") if _sureness(file) >= 0.3]
         for file in files or source.files[:1]:
             name = file.name if source.is_folder else None
-            _Reading(builder, parse_markdown(file.text), name).run()
+            _Reading(builder, builder.open(file.text), name).run()
         return builder.plan()
 
 

@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 
 from wavecrew.plan.readers.builder import PlanBuilder
-from wavecrew.plan.readers.markdown import Document, parse_markdown
+from wavecrew.plan.readers.markdown import Document
 from wavecrew.plan.readers.model import Edge, ImportedPlan
 from wavecrew.plan.readers.source import Source, SourceFile
 from wavecrew.plan.readers.waves_agents import agents_as_tasks
@@ -74,7 +74,7 @@ def _sureness(file: SourceFile) -> float:
 
 
 def _read(builder: PlanBuilder, file: SourceFile, in_folder: bool) -> tuple[Document, Entries]:
-    document = parse_markdown(file.text)
+    document = builder.open(file.text)
     entries = Entries(builder, file.name if in_folder else None)
     DocumentReader(entries, document).run()
     if not entries.all:
