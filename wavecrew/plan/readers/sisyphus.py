@@ -32,11 +32,7 @@ _TODO = re.compile(
     r"^\**\s*(?:task\s+)?(?P<id>[TF]?\d+(?:\.\d+)*[a-z]?)\s*(?:[.:)]|\s[—–-])\**\s+(?P<title>\S.*)$",
     re.IGNORECASE,
 )
-_NO_BOXES = re.compile(
-    r"^\W*(?:final )?(?:checklist|definition of done|acceptance|success criteria|evidence)",
-    re.IGNORECASE,
-)
-_TASKS = re.compile(
+_NO_TASKS = re.compile(
     r"definition of done|acceptance|checklist|success criteria|must (?:not )?have|deliverable"
     r"|verification (?:strategy|commands)|commit strategy|context|work objectives|tl;?dr",
     re.IGNORECASE,

@@ -95,7 +95,7 @@ def _sureness(file: SourceFile) -> float:
         )
     )
     if boxed >= 1:
-        return 0.92 if ours or boxed >= 3 else 0.6
+        return 0.92 if ours or boxed >= 3 else 0.4
     headed = len(re.findall(rf"^#{{2,5}}\s+(?:\[.?\]\s*)?{_ID}\b", text, re.MULTILINE))
     if headed >= 2:
         return 0.55

@@ -58,7 +58,9 @@ def _sureness(file: SourceFile) -> float:
     )
     tasks = len(
         re.findall(
-            r"^(?:#{2,6}\s+|\W{0,12})\W{0,4}Task\s+[A-Z]?-?\d+(?:\.\d+)*\b", text, re.I | re.M
+            r"^(?:#{2,6}\s+|\W{0,12})\W{0,4}(?:Task\s+[A-Z]?-?|[A-Z]{1,4}[-.]|\d+\.)\d+(?:\.\d+)*\b",
+            text,
+            re.I | re.M,
         )
     )
     agents = len(

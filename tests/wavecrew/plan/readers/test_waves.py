@@ -242,3 +242,28 @@ def test_what_is_drawn_is_read_back(case: tuple[str, list[tuple[str, str, float,
     read_back = [(task.id, task.title, task.hours, task.agent) for task in plan.tasks]
     assert read_back == expected
     assert "tree_glyph" not in kinds(plan)
+
+
+def test_chains_of_arrows_under_dependencies_are_edges() -> None:
+    text = (
+        "# Parallel\n\n## Dependency graph\n#9, #13 → #17\n\n## Wave 1\n\n| Issue | Title | Agent |\n"
+        "|--|--|--|\n| #9 | Lexer | a |\n| #13 | Parser | b |\n| #17 | Join | a |\n"
+    )
+    tasks = read(text).tasks
+    assert [task.id for task in tasks] == ["#9", "#13", "#17"]
+    assert tasks[2].deps == ("#9", "#13")
+
+
+def test_lists_under_workstreams_with_lettered_ids() -> None:
+    text = (
+        "# Workstreams\n\n## Workstream A: Core\n- [ ] A.1 Build (4h)\n"
+        "- [ ] A.2 Test (2h) — depends on A.1\n\n## Workstream B: Page\n- [x] B.1 Draw, after A.2\n"
+    )
+    plan = read(text)
+    assert [(task.id, task.title, task.deps, task.done) for task in plan.tasks] == [
+        ("A.1", "Build", (), False),
+        ("A.2", "Test", ("A.1",), False),
+        ("B.1", "Draw", ("A.2",), True),
+    ]
+    assert plan.tasks[2].group == "Workstream B: Page"
+    assert not [edge for edge in plan.edges if edge.kind == "barrier"]
