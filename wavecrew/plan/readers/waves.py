@@ -54,7 +54,11 @@ def _is_text(file: SourceFile) -> bool:
 def _sureness(file: SourceFile) -> float:
     text = file.text
     groups = len(
-        re.findall(r"^#{1,5}\s+.{0,6}(?:Wave|Batch|Phase|Stream|Track)\s+\w", text, re.I | re.M)
+        re.findall(
+            r"^#{1,5}\s+.{0,6}(?:Wave|Batch|Phase|(?:Work\s?)?Stream|Track|Stage|Sprint)\s+\w",
+            text,
+            re.I | re.M,
+        )
     )
     tasks = len(
         re.findall(
@@ -66,8 +70,12 @@ def _sureness(file: SourceFile) -> float:
     agents = len(
         re.findall(r"^#{2,6}\s+\W{0,4}(?:Agent|Stream|Track)\s+#?\w+\W", text, re.I | re.M)
     )
-    tables = bool(re.search(r"^\|[^\n]{0,200}\btasks?\b", text, re.I | re.M))
-    words = bool(re.search(r"\b(?:parallel|wave|batch|agents?)\b", text[:20_000], re.I))
+    tables = bool(re.search(r"^\|[^\n]{0,200}\b(?:tasks?|issues?|agents?)\b", text, re.I | re.M))
+    words = bool(
+        re.search(
+            r"\b(?:parallel|waves?|batch|agents?|work\s?streams?|tracks?)\b", text[:20_000], re.I
+        )
+    )
     if not words or not (groups or tasks):
         return 0.0
     if groups and (tasks >= 2 or tables):
