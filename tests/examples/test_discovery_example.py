@@ -82,7 +82,9 @@ def may_write(task: str) -> set[str]:
     """What the plan lets a task write: its own files, its migration, the list of models."""
     own = REHEARSAL / "files" / task
     paths = {str(file.relative_to(own)) for file in own.rglob("*.py")}
-    migrations = re.findall(r"migrations/versions/\w+\.py", (REHEARSAL / f"task-{task}.yaml").read_text())
+    migrations = re.findall(
+        r"migrations/versions/\w+\.py", (REHEARSAL / f"task-{task}.yaml").read_text()
+    )
     return paths | {SHARED_FILE} | {m for m in migrations if m.split("/")[-1][2:4] != "01"}
 
 
@@ -257,7 +259,16 @@ def test_the_manager_sends_the_later_branch_back(task: str) -> None:
 
 def test_the_plan_has_twenty_task_lines_and_256_hours() -> None:
     text = (EXAMPLE / "plan.md").read_text()
-    lines = re.findall(r"^[├└]── Task ([\d.]+(?:-[\d.]+)?): (.+) \((\d+) hours\)$", text, re.MULTILINE)
+    lines = re.findall(
+        r"^[├└]── Task ([\d.]+(?:-[\d.]+)?): (.+) \((\d+) hours\)$", text, re.MULTILINE
+    )
     assert len(lines) == 20
     assert sum(int(hours) for _, _, hours in lines) == 256
-    assert [task for task, _, _ in lines if task in TASKS] == ["1.1", "1.4", "1.5", "1.2", "1.3", "3.1"]
+    assert [task for task, _, _ in lines if task in TASKS] == [
+        "1.1",
+        "1.4",
+        "1.5",
+        "1.2",
+        "1.3",
+        "3.1",
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from wavecrew.cli.forecast_text import (
     assumed_line,
@@ -17,6 +17,18 @@ from wavecrew.schedule.timeline import MINUTES
 
 MOST_TASKS = 500
 """Larger plans get the drawing and the table of the chosen row only."""
+_HEADS = (
+    "way of working",
+    "agents",
+    "dispatched",
+    "optimum",
+    "lower bound",
+    "proof",
+    "longest path",
+    "work over agents",
+    "busiest role",
+    "band",
+)
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -60,9 +72,7 @@ def _body(
     forecast: Forecast, titles: Mapping[str, str], places: Mapping[str, str]
 ) -> Iterator[str]:
     yield f"<p>{forecast.tasks} tasks, {forecast.work_h:g} hours of work.</p>"
-    heads = ("way of working", "agents", "dispatched", "optimum", "proof", "longest path")
-    heads = (*heads, "work over agents", "busiest role", "half of the plays (10 to 90 %)")
-    yield from _table("Hours from start to end", heads, [_cells(row) for row in forecast.rows])
+    yield from _table("Hours from start to end", _HEADS, [_cells(row) for row in forecast.rows])
     for line in (*band_lines(forecast), *assumed_line(forecast)):
         yield f"<p>{clean(line)}</p>"
     if forecast.claims:
@@ -80,18 +90,15 @@ def _body(
 def _cells(row: Row) -> tuple[str, ...]:
     policy, answer = row.policy, row.answer
     if answer is None:
-        return (
-            policy.title,
-            str(policy.agents),
-            f"impossible: {row.impossible}",
-            *("" for _ in "123456"),
-        )
+        blank = ("",) * (len(_HEADS) - 3)
+        return policy.title, str(policy.agents), f"impossible: {row.impossible}", *blank
     known = answer.bounds
     return (
         policy.title,
         str(policy.agents),
         f"{answer.dispatched.hours:g} h",
         f"{answer.optimum.timeline.hours:g} h",
+        f"{answer.optimum.bound / MINUTES:g} h",
         proof_words(answer.optimum),
         f"{known.path / MINUTES:g} h",
         f"{known.work / MINUTES:.4g} h",
@@ -122,7 +129,7 @@ def _drawn(row: Row, titles: Mapping[str, str]) -> Iterator[str]:
     yield "</details>"
 
 
-def _table(caption: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f'<div class="wide"><table><caption>{clean(caption)}</caption>'
     cells = "".join(f'<th scope="col">{clean(head)}</th>' for head in heads)
     yield f"<thead><tr>{cells}</tr></thead><tbody>"

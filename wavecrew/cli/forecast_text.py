@@ -45,19 +45,16 @@ def lines(
 
 def _best(forecast: Forecast, spent_s: float) -> str:
     """The shortest way for all agents, and what is known of it."""
-    keys = [row.policy.key for row in forecast.rows if row.answer]
-    answer = forecast.row("asked_parallel" if "asked_parallel" in keys else "parallel").answer
-    if answer is None:
-        return ""
-    agents = forecast.row(
-        "asked_parallel" if "asked_parallel" in keys else "parallel"
-    ).policy.agents
-    hours = f"{answer.optimum.timeline.hours:g} h"
-    if answer.optimum.proof == "optimal":
-        known = f"{hours}, proven: no schedule is shorter"
+    row = forecast.row("asked_parallel" if forecast.chosen == "asked" else "parallel")
+    told = f"Optimum, {row.policy.title}, {row.policy.agents} agents"
+    if row.answer is None:
+        return f"{told}: none"
+    optimum = row.answer.optimum
+    if optimum.proof == "optimal":
+        known = f"{optimum.timeline.hours:g} h, proven: no schedule is shorter"
     else:
-        known = f"{hours} or less, {answer.optimum.bound / MINUTES:g} h or more"
-    return f"Optimum for {agents} agents of any role: {known}; all optima found in {spent_s:.3f} s"
+        known = f"between {optimum.bound / MINUTES:g} h and {optimum.timeline.hours:g} h"
+    return f"{told}: {known}. All optima found in {spent_s:.3f} s"
 
 
 def proof_words(optimum: Optimum) -> str:
@@ -175,8 +172,8 @@ def _spans(timeline: Timeline) -> list[dict[str, Any]]:
 
 
 def _table(forecast: Forecast) -> Iterator[Line]:
-    heads = ("", "agents", "dispatched", "optimum", "bound", "proof", "path")
-    heads = (*heads, "work/agents", "busiest role", "band")
+    first = ("", "agents", "dispatched", "optimum", "bound", "proof", "path")
+    heads = (*first, "work/agents", "busiest role", "band")
     cells = [heads, *(_cells(row) for row in forecast.rows if row.answer)]
     head, *rest = _aligned(cells)
     yield Line(head, "head")
