@@ -55,19 +55,18 @@ def order_for_run(
     agents: int,
     barrier: Barrier = "sync",
     only: Collection[str] | None = None,
-    merged: Collection[str] = (),
     spent: Mapping[TaskId, float] | None = None,
+    usual: Mapping[TaskId, int] | None = None,
 ) -> tuple[TaskId, ...]:
-    """The order a run of the tasks `only` starts in; empty: the usual one is as good.
+    """The order for a run of the tasks `only`; empty: the `usual` one is as good.
 
-    With `merged` and what finished tasks have `spent`, the order of the rest.
-    Deadlock when they can never be carried out.
+    `usual` is by the longest path unless it is given; `spent` is what finished
+    tasks took. Deadlock when the tasks can never be carried out.
     """
-    kept = {task.id for task in plan.tasks if only is None or task.id in only} - {*merged}
-    made = problem(plan, roles, agents=agents, barrier=barrier, only=kept)
-    usual = Schedule(plan, roles, barrier=barrier).order
-    order = choose(learnt(made, plan, spent or {}), usual).order
-    return () if order is usual else tuple(sorted(order, key=order.__getitem__))
+    made = problem(plan, roles, agents=agents, barrier=barrier, only=only)
+    known = Schedule(plan, roles, barrier=barrier).order if usual is None else usual
+    order = choose(learnt(made, plan, spent or {}), known).order
+    return () if order is known else tuple(sorted(order, key=order.__getitem__))
 
 
 def departs(estimate: Mapping[TaskId, float], spent: Mapping[TaskId, float]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
+from copy import copy
 from typing import Literal, NamedTuple
 
 from wavecrew.plan.graph import Graph, Node
@@ -84,15 +85,20 @@ class Schedule:
             for task in plan.tasks
         ]
         self._entries: dict[str, _Entry] = {entry.id: entry for entry in entries}
-        first = order or {}
-        self._by_urgency = sorted(
-            entries, key=lambda one: (first.get(one.id, len(first)), -rest[Node("task", one.id)])
-        )
+        self._by_urgency = sorted(entries, key=lambda one: -rest[Node("task", one.id)])
+        if order:
+            self._by_urgency.sort(key=lambda one: order.get(one.id, len(order)))
         self._waiters: dict[str, list[_Entry]] = {}
         for entry in entries:
             for need in entry.needs:
                 self._waiters.setdefault(need, []).append(entry)
         self._graph = graph
+
+    def reordered(self, order: Mapping[TaskId, int]) -> Schedule:
+        """The same with another order; tasks it does not name come after, as they stood."""
+        other = copy(self)
+        other._by_urgency = sorted(self._by_urgency, key=lambda one: order.get(one.id, len(order)))
+        return other
 
     @property
     def order(self) -> dict[TaskId, int]:

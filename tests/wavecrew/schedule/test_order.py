@@ -31,7 +31,7 @@ def test_an_order_is_given_only_when_following_it_is_faster(make: Any) -> None:
     assert usual.hours == 7
     followed = Schedule(plan, roles, order={task: at for at, task in enumerate(order)})
     assert dispatch(made, followed.order).hours == 6
-    assert order_for_run(plan, roles, agents=5) == ()
+    assert order_for_run(plan, {"a": make("role", "a", 5)}, agents=5) == ()
     shipped = load(ROOT / "agents.yaml", ROOT / "tasks.yaml")
     assert order_for_run(shipped.plan, shipped.roles, agents=10) == ()
 
@@ -81,7 +81,15 @@ def test_what_a_role_was_seen_to_take_is_expected_of_its_other_tasks(make: Any) 
 
 
 def test_the_rest_of_a_run_is_ordered_by_what_was_learnt(make: Any) -> None:
-    plan, roles = trap(make)
-    rest = order_for_run(plan, roles, agents=2, merged={"0"})
-    assert "0" not in rest
-    assert order_for_run(plan, roles, agents=2, merged={"0", "1", "2", "3", "4"}) == ()
+    tasks = [make("task", str(n), hours=h) for n, h in enumerate((3, 3, 2, 2, 2))]
+    seen = [make("task", "a1", agent="a", hours=2), make("task", "b1", agent="b", hours=2)]
+    plan = make("plan", *tasks, make("task", "b2", agent="b", hours=2), *seen)
+    roles = {"a": make("role", "a", 2), "b": make("role", "b")}
+    rest = {"0", "1", "2", "3", "4", "b2"}
+    order = order_for_run(plan, roles, agents=3, only=rest)
+    assert set(order) == rest
+    usual = {task: at for at, task in enumerate(order)}
+    assert order_for_run(plan, roles, agents=3, only=rest, usual=usual) == ()
+    spent: dict[Any, float] = {"a1": 10, "b1": 300}
+    assert order_for_run(plan, roles, agents=3, only=rest, spent=spent) == ()
+    assert order_for_run(plan, roles, agents=3, only=set()) == ()
