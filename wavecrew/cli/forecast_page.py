@@ -101,8 +101,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{answer.optimum.bound / MINUTES:g} h",
         proof_words(answer.optimum),
         f"{known.path / MINUTES:g} h",
-        f"{known.work / MINUTES:.4g} h",
-        f"{known.role / MINUTES:.4g} h {known.busiest}",
+        f"{round(known.work / MINUTES, 1):g} h",
+        f"{round(known.role / MINUTES, 1):g} h {known.busiest}",
         band_cell(answer.band),
     )
 

@@ -60,7 +60,7 @@ def _best(forecast: Forecast, spent_s: float) -> str:
 def proof_words(optimum: Optimum) -> str:
     if optimum.proof == "optimal":
         return "optimal"
-    return f"{optimum.proof}, gap {optimum.gap:.1%}"
+    return f"{optimum.proof}, gap {optimum.gap:.2%}"
 
 
 def band_cell(band: Band | None) -> str:
@@ -196,8 +196,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.answer.optimum.bound / MINUTES:g} h",
         proof_words(row.answer.optimum),
         f"{known.path / MINUTES:g} h",
-        f"{known.work / MINUTES:.4g} h",
-        f"{known.role / MINUTES:.4g} h",
+        f"{round(known.work / MINUTES, 1):g} h",
+        f"{round(known.role / MINUTES, 1):g} h",
         band_cell(row.answer.band),
     )
 

@@ -96,6 +96,7 @@ class Asked:
         return bool(self.agents or self.parallel or self.barrier)
 
 
+BANDED_TASKS = 2000
 CLAIMED_ROWS = {"single_agent_h": "single", "makespan_h": "written"}
 
 
@@ -112,11 +113,16 @@ def forecast(
     """All rows. Deadlock when the plan cannot be carried out even without waves as barriers.
 
     `agents` is how many the settings let work at once; `plays` 0 leaves the
-    bands out. Every row draws from a generator of its own, seeded alike.
+    bands out, and beyond BANDED_TASKS only the chosen row has one. Every row
+    draws from a generator of its own, seeded alike.
     """
     wish = asked or Asked()
     problem(plan, roles, agents=agents)
-    rows = [_row(plan, roles, one, seed, plays, solve) for one in _policies(plan, agents, wish)]
+    chosen = "asked" if wish.anything else "sync"
+    rows = []
+    for one in _policies(plan, agents, wish):
+        banded = len(plan.tasks) <= BANDED_TASKS or one.key == chosen
+        rows.append(_row(plan, roles, one, seed, plays if banded else 0, solve))
     loads: dict[str, float] = {}
     for task in plan.tasks:
         loads[task.agent] = loads.get(task.agent, 0.0) + hours_of(task)
@@ -125,7 +131,7 @@ def forecast(
         tasks=len(plan.tasks),
         work_h=sum(loads.values()),
         rows=tuple(rows),
-        chosen="asked" if wish.anything else "sync",
+        chosen=chosen,
         loads=dict(sorted(loads.items(), key=lambda one: -one[1])),
         assumed=tuple(task.id for task in plan.tasks if task.estimate_h is None),
         claims=_held(plan, rows),

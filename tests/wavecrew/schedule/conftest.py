@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
+from wavecrew.plan.load import load
 from wavecrew.plan.model import Plan, Role
 from wavecrew.schedule.timeline import Timeline
 
@@ -108,23 +110,12 @@ def broken(made: Made, timeline: Timeline, lengths: Mapping[str, int]) -> list[s
     return found
 
 
-DOCUMENT = """\
-1.1 1 8 1, 1.4 1 8 1, 1.5 1 4 1, 1.2 2 6 1, 1.3 2 6 1, 3.1 3 4 1,
-2.1 4 8 2, 2.5 4 4 2, 2.2 5 10 2, 2.3 5 8 2, 3.2 6 8 2, 3.3 6 6 2, 3.5 6 6 2, 2.4 7 6 2, 3.4 7 8 2,
-4.1 8 12 3, 4.2-4.5 8 32 3, 5.1-5.5 9 32 3, 6.1-6.5 10 32 3, 7.1-7.5 10 48 3"""
-
-
 @pytest.fixture(scope="session")
 def document() -> tuple[Plan, dict[str, Role]]:
     """The Discovery plan as its document is written: 20 lines, ten fixed agents, three waves."""
-    rows = [line.split() for line in DOCUMENT.replace("\n", "").split(",")]
-    tasks = [task(i, agent=f"agent-{who}", hours=float(h), wave=w) for i, who, h, w in rows]
-    claims = [
-        {"what": "single_agent_h", "hours": 320},
-        {"what": "makespan_h", "hours": 80},
-    ]
-    roles = {f"agent-{number}": role(f"agent-{number}") for number in range(1, 11)}
-    return plan(*tasks, waves="123", claims=claims), roles
+    folder = Path(__file__).resolve().parents[2] / "data" / "discovery_document"
+    loaded = load(folder / "agents.yaml", folder / "tasks.yaml")
+    return loaded.plan, dict(loaded.roles)
 
 
 @pytest.fixture(scope="session")

@@ -111,3 +111,21 @@ def test_one_task_needs_no_solver(make: Any) -> None:
     known = bounds(made)
     assert (known.path, known.work, known.role, known.busiest) == (180, 18, 180, "a")
     assert known.path_tasks == ("1",)
+
+
+def test_ten_thousand_tasks_get_a_schedule_a_bound_and_the_gap_between(make: Any) -> None:
+    tasks = [
+        make(
+            "task",
+            str(n),
+            *(str(one) for one in (n - 3, n - 40) if one >= 0 and n % 5),
+            agent="ab"[n * 7 % 3 == 0],
+            hours=1 + n * 31 % 8,
+        )
+        for n in range(10_000)
+    ]
+    plan, roles = make("plan", *tasks), {"a": make("role", "a", 7), "b": make("role", "b", 4)}
+    made = problem(plan, roles, agents=10)
+    found = optimal(made, dispatch(made, Schedule(plan, roles).order))
+    assert (found.proof, len(found.timeline.spans)) == ("bound only", 10_000)
+    assert 0 < found.gap < 0.01
