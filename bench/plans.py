@@ -6,7 +6,7 @@ the size before, 2 being linear. Run `python bench/plans.py`; sizes may be given
 
 from __future__ import annotations
 
-import statistics
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -32,13 +32,15 @@ from wavecrew.schedule.simulate import dispatch
 SIZES = (1250, 2500, 5000, 10_000)
 DECISION_MS = 5.0
 AGENTS = 10
+ROUNDS = 3
 
 
 def main() -> int:
     sizes = tuple(int(size) for size in sys.argv[1:]) or SIZES
-    times = {size: measured(random_plan(size)) for size in sizes}
+    plans = {size: random_plan(size) for size in sizes}
+    times = measured(plans)
     show(times)
-    gaps(sizes)
+    gaps(plans)
     discovery()
     return 0 if times[sizes[-1]]["one decision"] <= DECISION_MS else 1
 
@@ -95,8 +97,24 @@ def role(name: str) -> Role:
     )
 
 
-def measured(loaded: Loaded) -> dict[str, float]:
-    """What -> milliseconds, the best of a few tries."""
+def measured(plans: dict[int, Loaded]) -> dict[int, dict[str, float]]:
+    """Size -> what -> milliseconds of processor time, the best of rounds that the sizes take in
+    turns."""
+    kinds = {size: contestants(loaded) for size, loaded in plans.items()}
+    times: dict[int, dict[str, float]] = {size: {} for size in plans}
+    gc.collect()
+    gc.freeze()
+    for _ in range(ROUNDS):
+        for size, once in kinds.items():
+            for what, call in once.items():
+                began = time.process_time()
+                call()
+                took = 1000 * (time.process_time() - began)
+                times[size][what] = min(took, times[size].get(what, took))
+    return times
+
+
+def contestants(loaded: Loaded) -> dict[str, Callable[[], object]]:
     plan, roles = loaded.plan, loaded.roles
     schedule = Schedule(plan, roles)
     half = {task.id for task in plan.tasks[: len(plan.tasks) // 2]}
@@ -110,49 +128,35 @@ def measured(loaded: Loaded) -> dict[str, float]:
         )
 
     return {
-        "graph and its order": best(lambda: Graph(plan).order()),
-        "check": best(lambda: check(loaded), 1),
-        "schedule": best(lambda: Schedule(plan, roles)),
-        "one decision": best(decide, 21, statistics.median),
-        "bounds": best(lambda: bounds(made)),
-        "whole dispatch": best(lambda: dispatch(made, schedule.order)),
-        "optimum or gap": best(lambda: optimal(made, usual), 1),
-        "forecast": best(lambda: forecast(plan, roles, agents=AGENTS, plays=0), 1),
+        "graph and its order": lambda: Graph(plan).order(),
+        "check": lambda: check(loaded),
+        "schedule": lambda: Schedule(plan, roles),
+        "one decision": decide,
+        "bounds": lambda: bounds(made),
+        "whole dispatch": lambda: dispatch(made, schedule.order),
+        "optimum or gap": lambda: optimal(made, usual),
+        "forecast, no bands": lambda: forecast(plan, roles, agents=AGENTS, plays=0),
     }
 
 
-def best(
-    once: Callable[[], object],
-    tries: int = 5,
-    pick: Callable[[list[float]], float] = min,
-) -> float:
-    took = []
-    for _ in range(tries):
-        began = time.perf_counter()
-        once()
-        took.append(1000 * (time.perf_counter() - began))
-    return pick(took)
-
-
 def show(times: dict[int, dict[str, float]]) -> None:
-    table = Table(title=f"milliseconds by tasks, {AGENTS} agents (x: against the size before)")
+    table = Table(title=f"processor ms by tasks, {AGENTS} agents (x: against the size before)")
     table.add_column("what")
     for size in times:
         table.add_column(f"{size}", justify="right")
     sizes = list(times)
     for what in times[sizes[0]]:
-        cells = [f"{times[sizes[0]][what]:.1f}"]
+        cells = [f"{times[sizes[0]][what]:.2f}"]
         for before, size in pairwise(sizes):
             now, then = times[size][what], times[before][what]
-            cells.append(f"{now:.1f} (x{now / then:.1f})")
+            cells.append(f"{now:.2f} (x{now / then:.1f})")
         table.add_row(what, *cells)
     Console(width=110).print(table)
 
 
-def gaps(sizes: tuple[int, ...]) -> None:
+def gaps(plans: dict[int, Loaded]) -> None:
     """How far above its lower bound the scheduler's own schedule stands."""
-    for size in sizes:
-        loaded = random_plan(size)
+    for size, loaded in plans.items():
         made = problem(loaded.plan, loaded.roles, agents=AGENTS)
         order = Schedule(loaded.plan, loaded.roles).order
         found = optimal(made, dispatch(made, order))
