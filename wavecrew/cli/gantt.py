@@ -17,10 +17,12 @@ STYLE = """\
 .gantt { color-scheme: light dark; font: 12px system-ui, sans-serif; max-width: 100%; height: auto }
 .gantt text { fill: #1a1a1a }
 .gantt line { stroke: #c4c4c4 }
+.gantt .paper { fill: #ffffff; stroke: none }
 .gantt rect { fill: hsl(var(--hue) 60% 82%); stroke: hsl(var(--hue) 45% 38%) }
 @media (prefers-color-scheme: dark) {
 .gantt text { fill: #eeeeee }
 .gantt line { stroke: #4c4c4c }
+.gantt .paper { fill: #161616 }
 .gantt rect { fill: hsl(var(--hue) 40% 27%); stroke: hsl(var(--hue) 50% 62%) }
 }
 """
@@ -78,7 +80,7 @@ def svg(
     height = TOP + LANE * len(lanes) + 6
     hues = {role: at * 137 % 360 for at, role in enumerate(timeline.lanes())}
     scale = (WIDTH - LEFT - 10) / max(1, timeline.minutes)
-    told = f"{len(timeline.spans)} tasks, {timeline.hours:g} hours, {len(lanes)} agents"
+    told = f"{len(timeline.spans)} tasks, {timeline.hours:g} hours, {timeline.most_at_once} at once"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="gantt" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" role="img" '
@@ -86,6 +88,7 @@ def svg(
         f'<title id="{ident}-title">{clean(heading)}</title>',
         f'<desc id="{ident}-desc">{clean(told)}</desc>',
         f"<style>{STYLE}</style>" if style else "",
+        '<rect class="paper" width="100%" height="100%"/>',
         *_axis(timeline, scale, height),
     ]
     for at, (role, number, spans) in enumerate(lanes):
