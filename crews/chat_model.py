@@ -23,7 +23,7 @@ from wavecrew.plan.model import Record
 from wavecrew.plan.settings import ModelSettings
 
 CHARS_PER_TOKEN = 4
-COMFORT_CHARS = 96_000
+COMFORT_CHARS = 64_000
 """Where elision begins, however large the window is: every character is paid on every call."""
 WINDOW_SHARE = 0.85
 """The rest of the window is left to the answer."""

@@ -20,10 +20,10 @@ from typing import NoReturn
 from crews import manager, quiet, specialist
 from crews.attempt import Attempt, Stop
 from crews.endings import Outcome
+from crews.tool_adapter import default_registry
 from tools.context import ToolContext
 from tools.mcp import serving
 from tools.output import Outputs
-from tools.registry import ToolRegistry
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.run.wire import Assignment, EngineLine
 from wavecrew.sandbox import open_sandbox
@@ -106,9 +106,8 @@ def _heed_signals(stop: Stop, deadline_s: float) -> None:
 
 
 def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
-    sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
+    sandbox, workspace = _place(assignment)
     threading.Thread(target=_cancel_when, args=(stop, sandbox), daemon=True).start()
-    workspace = _workspace(assignment, sandbox)
     journal = AttemptJournal.open(assignment.journal)
     line = EngineLine(assignment.socket, timeout_s=assignment.deadline_s)
     attempt = Attempt(line=line, journal=journal, workspace=workspace, stop=stop)
@@ -119,7 +118,7 @@ def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
         line=attempt,
         outputs=Outputs(assignment.journal.parent / "outputs", assignment.limits.output_kb),
     )
-    registry = ToolRegistry.default()
+    registry = default_registry()
     hold = specialist.work if assignment.kind == "task" else manager.decide
     try:
         with serving(registry, assignment.role, assignment.mcp):
@@ -127,15 +126,15 @@ def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
     finally:
         line.close()
         journal.close()
-        sys.stdout.flush()
 
 
-def _workspace(assignment: Assignment, sandbox: Sandbox) -> Workspace | manager.NoWorkspace:
-    """The attempt's tree; the manager crew's conversations may come without one."""
+def _place(assignment: Assignment) -> tuple[Sandbox, Workspace | manager.NoWorkspace]:
+    """Where the attempt works; the manager crew's conversations may come without a tree."""
     place = assignment.workspace
     if assignment.kind != "task" and not place.root.exists():
-        return manager.NoWorkspace(place.root)
-    return Workspace.open(place.root, place.objects, place.base, sandbox)
+        return manager.NoSandbox(), manager.NoWorkspace(place.root)
+    sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
+    return sandbox, Workspace.open(place.root, place.objects, place.base, sandbox)
 
 
 def _cancel_when(stop: Stop, sandbox: Sandbox) -> None:

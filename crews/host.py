@@ -194,8 +194,10 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wavecrew-host-") as home:
         quiet.prepare(Path(home))
-        import crews.child  # noqa: F401 - brings in all that a child needs
+        import crews.child
+        import crews.warm
 
+        crews.warm.warm_up(Path(home))
         gc.collect()
         gc.freeze()  # what is shared with the children is never walked, so never copied
         threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1

@@ -2,7 +2,7 @@
 
 One conversation of one manager role, with the manager's tools, ended by
 `report`; the report goes to the engine over the line, and the engine enforces
-the evidence. Why not two roles in a relay: docs/decisions/manager-crew.md.
+the evidence. Why not two roles in a relay: docs/decisions/0003-manager-crew.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from crews.conversation import hold
 from crews.endings import Outcome
 from tools.context import ToolContext
 from tools.registry import ToolRegistry
-from wavecrew.errors import PlanError, ToolError
+from wavecrew.errors import PlanError, SandboxUnavailable, ToolError
 from wavecrew.run.wire import Assignment
-from wavecrew.sandbox.model import Caps, Command
+from wavecrew.sandbox.model import Caps, Command, Finished, Mode
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,18 @@ class NoWorkspace:
 
     def _absent(self) -> ToolError:
         return ToolError("there is no working tree here; use branch_diff and run_integration")
+
+
+class NoSandbox:
+    """Goes with `NoWorkspace`: where there is no tree, nothing is run."""
+
+    mode: Mode = "none"
+
+    def run(self, command: Command) -> Finished:
+        raise SandboxUnavailable("there is no working tree here to run a command in")
+
+    def cancel_all(self) -> None:
+        """Nothing runs."""
 
 
 def decide(

@@ -9,6 +9,8 @@ dropped connections, 429 and 5xx and honours Retry-After.
 from __future__ import annotations
 
 import os
+import ssl
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -115,9 +117,15 @@ def _http_client(settings: ModelSettings) -> httpx.Client:
     return DefaultHttpxClient(
         timeout=settings.timeout_s,
         trust_env=url.hostname not in ("127.0.0.1", "localhost", "::1"),
-        verify=url.scheme != "http",  # no certificate store is loaded for plain HTTP
+        verify=certificates() if url.scheme != "http" else False,
         event_hooks={"response": [_conflict_is_final]},
     )
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """The store of trusted certificates: loaded once, shared with forked children."""
+    return httpx.create_ssl_context()
 
 
 def _conflict_is_final(response: httpx.Response) -> None:

@@ -30,6 +30,8 @@ RED_TOGETHER = "test_index_names_are_unique_over_the_whole_schema"
 
 Turn = dict[str, Any]
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -43,6 +45,7 @@ def run(root: Path, command: str) -> Run:
     """Run a command as the sandbox would: in `root`, with nothing but a clean environment."""
     env = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(root.parent),
     }
@@ -138,8 +141,8 @@ def test_the_target_is_green_and_in_style() -> None:
 
 
 def test_the_target_does_not_pass_acceptance() -> None:
-    for task in TASKS:
-        assert acceptance(TARGET, f"test_{task.replace('.', '_')}.py").code != 0, task
+    red = "\n".join(failed(acceptance(TARGET)))
+    assert all(f"test_{task.replace('.', '_')}.py" in red for task in TASKS), red
 
 
 def test_wave_1_as_a_whole_is_green(merged: Path) -> None:

@@ -9,12 +9,12 @@ return, under `if False`) and those whose failure a handler swallows do not coun
 from __future__ import annotations
 
 import ast
-import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wavecrew.gates.names import dotted, key_of
+from wavecrew.gates.tolerance import COARSE, is_tolerant, stripped
 
 VACUOUS, TRUTHY, COMPARED, LOOSE, EXACT, MATCHED = 0, 2, 4, 5, 6, 7
 
@@ -46,17 +46,6 @@ MIDDLE_METHODS = frozenset(
         "assertIsNot",
     }
 )
-
-TOLERANCES: dict[str, dict[str, float]] = {
-    "approx": {"rel": 1e-6, "abs": 1e-12},
-    "isclose": {"rel_tol": 1e-9, "abs_tol": 0.0, "rtol": 1e-5, "atol": 1e-8},
-    "allclose": {"rtol": 1e-5, "atol": 1e-8},
-    "assert_allclose": {"rtol": 1e-7, "atol": 0.0},
-    "assertAlmostEqual": {"places": 7, "delta": 0.0},
-}
-POSITIONAL = {"approx": (1, ("rel", "abs")), "assertAlmostEqual": (2, ("places",))}
-COARSE = 1e-3
-"""A tolerance at least this wide makes an equality a loose one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +203,9 @@ def _conjuncts(test: ast.expr) -> Iterator[ast.expr]:
 
 
 def _made(node: ast.expr, strength: int) -> Assertion:
-    slacker = _Slack()
-    stripped = slacker.visit(copy.deepcopy(node))
-    slack = tuple(sorted(slacker.found.items()))
-    skeleton = key_of(stripped) if slack else ""
-    return Assertion(key_of(node), strength, node.lineno, skeleton, slack)
+    bare, slack = stripped(node)
+    skeleton = key_of(bare) if slack else ""
+    return Assertion(key_of(node), strength, node.lineno, skeleton, tuple(sorted(slack.items())))
 
 
 def _strength(test: ast.expr) -> int:
@@ -256,11 +243,8 @@ def _comparison(test: ast.Compare) -> int:
 
 def _loose(node: ast.expr, strength: int) -> int:
     """LOOSE when an `approx` or its like carries a coarse literal tolerance."""
-    if isinstance(node, ast.Call) and dotted(node.func).rsplit(".", 1)[-1] in TOLERANCES:
-        slacker = _Slack()
-        slacker.visit(copy.deepcopy(node))
-        coarse = any(value >= COARSE for value in slacker.found.values())
-        return LOOSE if coarse else EXACT
+    if isinstance(node, ast.Call) and is_tolerant(node):
+        return LOOSE if max(stripped(node)[1].values(), default=0) >= COARSE else EXACT
     return strength
 
 
@@ -279,60 +263,4 @@ def _call_strength(call: ast.Call) -> int | None:
     if name.startswith("assert") or dotted(call.func) in ("pytest.fail", "self.fail"):
         same = len(call.args) >= 2 and key_of(call.args[0]) == key_of(call.args[1])
         return VACUOUS if same else _loose(call, EXACT)
-    return None
-
-
-class _Slack(ast.NodeTransformer):
-    """Takes literal tolerances and bounds out of an assertion and remembers them."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, float] = {}
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        name = dotted(node.func).rsplit(".", 1)[-1]
-        if name not in TOLERANCES:
-            return node
-        given = dict(TOLERANCES[name])
-        first, names = POSITIONAL.get(name, (len(node.args), ()))
-        for word, value in zip(names, node.args[first:], strict=False):
-            if (number := _number(value)) is not None:
-                given[word] = number
-        node.args = [a for i, a in enumerate(node.args) if i < first or _number(a) is None]
-        for keyword in node.keywords:
-            if (
-                keyword.arg
-                and keyword.arg in given
-                and (number := _number(keyword.value)) is not None
-            ):
-                given[keyword.arg] = number
-        node.keywords = [k for k in node.keywords if k.arg not in given or _number(k.value) is None]
-        for word, tolerance in given.items():
-            self.found[word] = -tolerance if word == "places" else tolerance
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        if len(node.ops) != 1 or (bound := _number(node.comparators[0])) is None:
-            return node
-        if isinstance(node.ops[0], ast.Lt | ast.LtE):
-            self.found["upper bound"] = bound
-        elif isinstance(node.ops[0], ast.Gt | ast.GtE):
-            self.found["-lower bound"] = -bound
-        else:
-            return node
-        node.comparators = [ast.Constant(None)]
-        return node
-
-
-def _number(node: ast.expr) -> float | None:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = _number(node.operand)
-        return None if inner is None else -inner
-    if (
-        isinstance(node, ast.Constant)
-        and isinstance(node.value, int | float)
-        and not isinstance(node.value, bool)
-    ):
-        return float(node.value)
     return None

@@ -107,11 +107,14 @@ class Runner:
         ]
         key = secrets.token_hex(32)
         given = self.settings.sandbox.env
+        # Else pytest takes the folder above both trees for its root and looks through it.
+        root = f"--rootdir={HELD_OUT}" if check.held_out else ""
+        options = " ".join(filter(None, (given.get("PYTEST_ADDOPTS", ""), OPTIONS, root)))
         env = {
             "WAVECREW_SEAL": key,
             "WAVECREW_REPORTS": REPORTS,
             "PYTHONPATH": ":".join(filter(None, (RECEIPT, given.get("PYTHONPATH", "")))),
-            "PYTEST_ADDOPTS": " ".join(filter(None, (given.get("PYTEST_ADDOPTS", ""), OPTIONS))),
+            "PYTEST_ADDOPTS": options,
         }
         # A command that sets PYTHONPATH itself would lose the plugin.
         line = re.sub(r"\bPYTHONPATH=", f"PYTHONPATH={RECEIPT}:", check.run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -35,7 +35,7 @@ SKIPS = frozenset(
         "self.skipTest",
     }
 )
-DESELECTING = frozenset({"collect_ignore", "collect_ignore_glob", "__test__", "pytestmark"})
+DESELECTING = frozenset({"collect_ignore", "collect_ignore_glob", "__test__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,15 @@ def read_cases(path: str, source: str | None, *, collected: bool = True) -> Case
     known |= _aliases(tree, known)
     cases: dict[str, Case] = {}
     inherited: list[Inherited] = []
-    if collected:
-        for owner, node in _definitions(tree.body):
-            if isinstance(node, ast.ClassDef):
-                inherited += _inherits(path, owner, node)
-            else:
-                case = _case(path, owner, node, known)
-                cases[case.name] = case  # a later definition replaces an earlier one
-    inside = {
-        id(node)
-        for _, f in _definitions(tree.body)
-        if not isinstance(f, ast.ClassDef) and collected
-        for node in ast.walk(f)
-    }
-    skips = tuple(_skips(tree, known, inside)) + tuple(_deselecting(tree, inside))
+    inside: set[int] = set()
+    for owner, node in _definitions(tree.body) if collected else ():
+        if isinstance(node, ast.ClassDef):
+            inherited += _inherits(path, owner, node)
+            continue
+        case = _case(path, owner, node, known)
+        cases[case.name] = case  # a later definition replaces an earlier one
+        inside.update(id(part) for part in ast.walk(node))
+    skips = (*_skips(tree, known, inside), *_deselecting(tree, inside))
     return CaseFile(path, tuple(cases.values()), tuple(inherited), skips)
 
 
@@ -214,9 +209,7 @@ def _rows(node: Function) -> int:
     return rows
 
 
-def _skips(
-    tree: ast.AST, known: Mapping[str, str], leave_out: frozenset[int] | set[int]
-) -> Iterator[Skip]:
+def _skips(tree: ast.AST, known: Mapping[str, str], leave_out: Set[int]) -> Iterator[Skip]:
     """Every mark or call that skips or expects failure, outside the nodes left out."""
     called: set[int] = set()
     for node in ast.walk(tree):
@@ -235,7 +228,7 @@ def _skips(
             yield Skip(key_of(node), node.lineno, name)
 
 
-def _deselecting(tree: ast.Module, leave_out: set[int]) -> Iterator[Skip]:
+def _deselecting(tree: ast.Module, leave_out: Set[int]) -> Iterator[Skip]:
     for node in ast.walk(tree):
         if id(node) in leave_out or not isinstance(
             node, ast.Assign | ast.AugAssign | ast.AnnAssign
@@ -244,7 +237,7 @@ def _deselecting(tree: ast.Module, leave_out: set[int]) -> Iterator[Skip]:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             name = dotted(target).rsplit(".", 1)[-1]
-            if name in DESELECTING - {"pytestmark"}:
+            if name in DESELECTING:
                 yield Skip(f"{name} {key_of(node)}", node.lineno, name)
 
 

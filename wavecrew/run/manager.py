@@ -8,20 +8,18 @@ turned the tree red mends it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from wavecrew.gates.model import GateReport
 from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
-from wavecrew.journal.attempt import read_records
-from wavecrew.plan.model import Role, Task
+from wavecrew.plan.model import Role, SyncPoint, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import first_parent
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import run_session, socket_for
 from wavecrew.run.spec import file_name
-from wavecrew.workspace.workspace import Workspace
 
 DIFF_SHOWN = 20_000
 """Characters of a branch's diff that the manager crew sees."""
@@ -41,9 +39,9 @@ class Word:
 class ManagerDesk(Desk):
     """Adds what only the manager crew may ask: evidence, branch diffs, and its report."""
 
-    def __init__(self, parts: Parts, task: str, number: int, report: GateReport, crew: str) -> None:
-        super().__init__(parts, task, number)
-        self._report = report
+    def __init__(self, parts: Parts, matter: Matter, crew: str) -> None:
+        super().__init__(parts, matter.subject, matter.number)
+        self._report = matter.report
         self._crew = crew
         self.word: Word | None = None
         self._answers[wire.Integrate] = self._integrate
@@ -82,6 +80,20 @@ class ManagerDesk(Desk):
         return wire.Noted()
 
 
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What the crew is asked about; kind, subject and number name the conversation."""
+
+    kind: Literal["triage", "sync"]
+    subject: str
+    """Task id or sync point id."""
+    number: int
+    """Attempt or round."""
+    report: GateReport
+    brief: str
+    task: Task | None = None
+
+
 def triage(parts: Parts, task: Task, attempt: int, tree: str, report: GateReport) -> Word:
     """Who mends a landing that went red, and why: the manager crew's word, or the plain rule."""
     brief = (
@@ -89,14 +101,18 @@ def triage(parts: Parts, task: Task, attempt: int, tree: str, report: GateReport
         f"the checks are red at tree {tree}. Find out which task broke it and who mends it.\n\n"
         f"{as_text(report)}"
     )
-    fallback = Word(
-        "The landing turned the integration tree red.", task.id, "see the failing tests"
+    heard = _hear(parts, Matter("triage", task.id, attempt, report, brief, task))
+    return heard or Word("The landing turned the integration tree red.", task.id)
+
+
+def sync_word(parts: Parts, sync: SyncPoint, number: int, report: GateReport) -> Word:
+    """The manager crew's report on a sync point whose evidence is already there."""
+    brief = (
+        f"Sync point {sync.id} ({sync.title}), round {number}: everything before it is merged. "
+        f"The checks ran at tree {report.tree}.\n\n{as_text(report)}"
     )
-    if not _managers(parts):
-        return fallback
-    assignment = _assignment(parts, "triage", task, task.id, attempt, tree, brief)
-    desk = ManagerDesk(parts, task.id, attempt, report, assignment.role.name)
-    return _hear(parts, f"triage/{task.id}/{attempt}", assignment, desk) or fallback
+    heard = _hear(parts, Matter("sync", sync.id, number, report, brief))
+    return heard or Word(f"Verdict {report.verdict} at tree {report.tree}.")
 
 
 def record_triage(
@@ -111,23 +127,14 @@ def record_triage(
     return rework | {"reason": reason, "by": word.by, "theirs": theirs}
 
 
-def sync_word(
-    parts: Parts, sync: str, title: str, number: int, tree: str, report: GateReport
-) -> Word:
-    """The manager crew's report on a sync point whose evidence is already there."""
-    brief = (
-        f"Sync point {sync} ({title}), round {number}: everything before it is merged. The checks "
-        f"ran at tree {tree}.\n\n{as_text(report)}"
-    )
-    plain = Word(f"Verdict {report.verdict} at tree {tree}.")
-    if not _managers(parts):
-        return plain
-    assignment = _assignment(parts, "sync", None, sync, number, tree, brief)
-    desk = ManagerDesk(parts, sync, number, report, assignment.role.name)
-    return _hear(parts, f"sync/{sync}/{number}", assignment, desk) or plain
-
-
-def _hear(parts: Parts, name: str, assignment: wire.Assignment, desk: ManagerDesk) -> Word | None:
+def _hear(parts: Parts, matter: Matter) -> Word | None:
+    """One conversation of one manager role; None when there is no such role or no report."""
+    managers = tuple(role for role in parts.spec.roles if role.manager)
+    if not managers:
+        return None
+    assignment = _assignment(parts, matter, _in_charge(managers, matter), managers)
+    desk = ManagerDesk(parts, matter, assignment.role.name)
+    name = f"{matter.kind}/{matter.subject}/{matter.number}"
     run_session(parts, name, assignment, desk.answer)
     parts.sessions.discard(name)
     if parts.stop.requested.is_set() and desk.word is None:
@@ -135,34 +142,26 @@ def _hear(parts: Parts, name: str, assignment: wire.Assignment, desk: ManagerDes
     return desk.word
 
 
-def _managers(parts: Parts) -> tuple[Role, ...]:
-    return tuple(role for role in parts.spec.roles if role.manager)
+def _in_charge(managers: tuple[Role, ...], matter: Matter) -> Role:
+    """The first manager role takes what is red, the last one reviews what is green."""
+    return managers[-1] if matter.report.verdict == "pass" else managers[0]
 
 
 def _assignment(
-    parts: Parts,
-    kind: str,
-    task: Task | None,
-    subject: str,
-    number: int,
-    tree: str,
-    brief: str,
+    parts: Parts, matter: Matter, role: Role, managers: tuple[Role, ...]
 ) -> wire.Assignment:
+    """The manager crew reads evidence and diffs over the line; it is given no workspace."""
     spec = parts.spec
-    managers = _managers(parts)
-    folder = parts.folder.attempt(f"{kind}-{file_name(subject)}", number)
+    folder = parts.folder.attempt(f"{matter.kind}-{file_name(matter.subject)}", matter.number)
     folder.mkdir(parents=True, exist_ok=True)
-    base = parts.tip()
-    place = wire.WorkspacePlace(root=folder / "ws", objects=parts.mirror.objects, base=base)
-    if not read_records(folder / "journal.jsonl"):
-        Workspace.create(place.root, place.objects, base, parts.sandbox, tree=tree)
+    place = wire.WorkspacePlace(root=folder / "ws", objects=parts.mirror.objects, base=parts.tip())
     return wire.Assignment(
         run=spec.run,
-        kind="triage" if kind == "triage" else "sync",
-        subject=subject,
-        task=task,
-        attempt=number,
-        role=managers[0],
+        kind=matter.kind,
+        subject=matter.subject,
+        task=matter.task,
+        attempt=matter.number,
+        role=role,
         roles=managers,
         model=spec.settings.model,
         limits=spec.settings.limits,
@@ -175,5 +174,5 @@ def _assignment(
         home=folder / "home",
         socket=socket_for(parts),
         deadline_s=spec.settings.limits.attempt_minutes * 60,
-        brief=brief,
+        brief=matter.brief,
     )

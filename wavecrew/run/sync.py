@@ -36,7 +36,7 @@ def look_at(parts: Parts, sync: SyncPoint, number: int) -> Looked:
     tip = parts.tip()
     report = _report(parts, sync, tip, stem)
     path = save_report(parts, stem, report)
-    word = sync_word(parts, sync.id, sync.title, number, report.tree, report)
+    word = sync_word(parts, sync, number, report)
     _save_word(parts, stem, word)
     if report.verdict == "pass" and not word.raise_to_human:
         _wait_for_approval(parts, sync)

@@ -55,9 +55,9 @@ def options(command: Command, toolchain: Toolchain, env: dict[str, str]) -> list
     return [
         *_UNSHARED,
         *_system(),
-        *_toolchain(toolchain),
         *_proc(),
         *_writable(),
+        *_toolchain(toolchain),  # after the private /tmp and home, since it may lie below them
         *_mounts(command),
         *("--chdir", command.cwd),
         *_env(command, toolchain, env),

@@ -87,9 +87,9 @@ class UserRepository:
         return ended.stdout.decode().strip() if ended.code == 0 else None
 
     def tips(self) -> tuple[str, ...]:
-        """What all refs point at, without repetition."""
-        listed = self.git.run("for-each-ref", "--format=%(objectname)").decode().split()
-        return tuple(dict.fromkeys(listed))
+        """HEAD and the branches of all runs: what need not be copied here again."""
+        listed = self.git.run("for-each-ref", "--format=%(objectname)", f"{BRANCHES}/")
+        return tuple(dict.fromkeys((self.head, *listed.decode().split())))
 
     def update_ref(self, name: str, new: str, old: str | None) -> bool:
         """Let `name` point at `new` if it still is at `old` (None: if it does not exist yet).
@@ -153,14 +153,21 @@ def _read(repository: gitpython.Repo, clean: bool) -> UserRepository:
         GIT_OPTIONAL_LOCKS="0",
         LC_ALL="C",
     )
-    if not repository.head.is_valid():
-        raise RepositoryError(
-            "the repository has no commit yet", where=str(root), mend="Commit something first."
-        )
+    head = _head(repository, root)
     _refuse_unusable(repository, common)
     untracked = _untracked(repository, root, private, clean)
     store = (common / "objects").resolve()
-    return UserRepository(root, common, _stores(store), repository.head.commit.hexsha, untracked)
+    return UserRepository(root, common, _stores(store), head, untracked)
+
+
+def _head(repository: gitpython.Repo, root: Path) -> str:
+    argv = ["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
+    status, said, _ = repository.git.execute(argv, with_extended_output=True, with_exceptions=False)
+    if status != 0:
+        raise RepositoryError(
+            "the repository has no commit yet", where=str(root), mend="Commit something first."
+        )
+    return str(said)
 
 
 def _refuse_unusable(repository: gitpython.Repo, common: Path) -> None:

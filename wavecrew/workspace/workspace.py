@@ -19,6 +19,7 @@ from pathlib import Path
 
 from wavecrew.errors import EnvironmentBroken, ToolError
 from wavecrew.sandbox.model import TREE, Caps, Command, Finished, Mount, Sandbox
+from wavecrew.workspace import scripts
 from wavecrew.workspace.git import object_id, refuse_full_disk
 from wavecrew.workspace.mirror import ENGINE_ENVIRONMENT
 from wavecrew.workspace.model import ENGINE, Author, NestedRepository, SnapshotRefused
@@ -34,52 +35,8 @@ from wavecrew.workspace.skeleton import (
 
 SHELL = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
 ENGINE_CAPS = Caps(wall_s=300, file_mb=2048, output_bytes=64_000_000)
-_NESTED = 9
-"""Exit code of the snapshot script for a repository inside the repository."""
-
-_BORROWED = "error: object directory /"
+_BORROWED = ("error: object directory /", "error: unable to normalize alternate object path: /")
 """Git's complaint when a store names another by its path on the host; both are mounted."""
-
-_FILL = """set -e
-git read-tree "$1"
-git checkout-index --all --force --index --quiet
-"""
-_CREATE = (
-    _FILL
-    + """cp "$GIT_DIR/index" "$AGENT_GIT/index"
-if [ "$1" != "$2" ]; then GIT_DIR="$AGENT_GIT" git read-tree "$2"; fi
-"""
-)
-_RESTORE = (
-    """set -e
-chmod -R u+rwX .
-find . -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +
-printf 'gitdir: %s\\n' "$AGENT_GIT" >.git
-rm -f "$GIT_DIR/index" "$GIT_DIR/index.lock"
-"""
-    + _FILL
-)
-# The index starts from the base every time, so nothing an agent did to an earlier one counts;
-# what did not change keeps its stat data. Ignored folders may hold repositories (a .venv does).
-_SNAPSHOT = """set -e
-rm -f "$GIT_DIR/index.lock"
-git read-tree -m "$1" 2>/dev/null || { rm -f "$GIT_DIR/index"; git read-tree "$1"; }
-find . -mindepth 2 -iname .git -prune -exec sh -c 'printf "%s\\0" "${1%/*}"' _ {} \\; \
->"$GIT_DIR/nested"
-if [ -s "$GIT_DIR/nested" ]; then
-  all=$(tr -cd '\\0' <"$GIT_DIR/nested" | wc -c)
-  ignored=$( (git check-ignore -z --stdin || true) <"$GIT_DIR/nested" | tr -cd '\\0' | wc -c)
-  [ "$all" -eq "$ignored" ] || { git check-ignore -z -v -n --stdin <"$GIT_DIR/nested"; exit 9; }
-fi
-git add --all
-git write-tree
-"""
-_DIFF = _SNAPSHOT.replace("git write-tree\n", "tree=$(git write-tree)\nbase=$1\nshift\n") + (
-    'exec git diff-tree -p -r --no-ext-diff --no-textconv --find-renames "$base" "$tree" "$@"\n'
-)
-_PACK = """set -e
-printf '%s\\n^%s\\n' "$1" "$2" | git pack-objects --revs --stdout -q >"$GIT_DIR/outgoing.pack"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +88,7 @@ class Workspace:
         skeleton(root / "git", bare=False, branch=encode(branch), commit=base, author=author)
         (made.tree_dir / ".git").write_text(f"gitdir: {seen.git}\n")
         start = object_id(tree) if tree else base
-        made._engine(_CREATE, start, base, agent_git=True, what="the checkout")
+        made._engine(scripts.CREATE, start, base, agent_git=True, what="the checkout")
         made._run_setup()
         state = {"mode": sandbox.mode, "setup": list(setup)}
         (root / "workspace.json").write_text(json.dumps(state))
@@ -181,7 +138,7 @@ class Workspace:
         NestedRepository or SnapshotRefused when it cannot be recorded.
         """
         with self._lock:
-            ended = self._engine(_SNAPSHOT, self.base, read_only=True, check=False)
+            ended = self._engine(scripts.SNAPSHOT, self.base, read_only=True, check=False)
         return self._snapped(ended).decode().strip()
 
     def restore(self, tree: str) -> None:
@@ -190,13 +147,15 @@ class Workspace:
         Then the set-up commands run again. The agent's own commits stay.
         """
         with self._lock:
-            self._engine(_RESTORE, object_id(tree), agent_git=True, what="restoring the tree")
+            self._engine(
+                scripts.RESTORE, object_id(tree), agent_git=True, what="restoring the tree"
+            )
         self._run_setup()
 
     def pack(self, tree: str) -> Path:
         """A pack of what a snapshot has and the base has not, for `Mirror.import_pack`."""
         with self._lock:
-            self._engine(_PACK, object_id(tree), self.base, what="packing", read_only=True)
+            self._engine(scripts.PACK, object_id(tree), self.base, what="packing", read_only=True)
             target = self.root / f"{tree}.pack"
             os.replace(self.root / "snap" / "outgoing.pack", target)
         return target
@@ -205,7 +164,7 @@ class Workspace:
         """All that differs from the base, new files included; of one path or folder if named."""
         limit = ("--", path) if path else ()
         with self._lock:
-            ended = self._engine(_DIFF, self.base, *limit, read_only=True, check=False)
+            ended = self._engine(scripts.DIFF, self.base, *limit, read_only=True, check=False)
         return self._snapped(ended).decode("utf-8", "replace")
 
     def status(self) -> str:
@@ -277,7 +236,7 @@ class Workspace:
         return ended
 
     def _snapped(self, ended: Finished) -> bytes:
-        if ended.exit_code == _NESTED and not ended.killed_by:
+        if ended.exit_code == scripts.NESTED and not ended.killed_by:
             raise NestedRepository(_not_ignored(ended.stdout))
         if ended.exit_code != 0 or ended.killed_by:
             raise SnapshotRefused(f"the files cannot be recorded: {_said(ended)}")

@@ -13,7 +13,7 @@ from wavecrew.plan.settings import SandboxSettings
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Caps, Sandbox
 from wavecrew.workspace.mirror import Mirror
-from wavecrew.workspace.model import ENGINE, Author
+from wavecrew.workspace.model import Author
 from wavecrew.workspace.user_repo import UserRepository
 from wavecrew.workspace.workspace import Workspace
 
@@ -86,8 +86,3 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def shop(tmp_path: Path, sandbox: Sandbox) -> Shop:
     return Shop(tmp_path, sandbox)
-
-
-@pytest.fixture
-def engine() -> Author:
-    return ENGINE

@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     with open(_path("started"), "wb"):
         pass
     config.option.xmlpath = _path("xml")
+    # A root that is mounted read-only takes no cache, which is no fault of the tests.
+    config.addinivalue_line("filterwarnings", "ignore::pytest.PytestCacheWarning")
 
 
 @pytest.hookimpl(trylast=True)
