@@ -86,7 +86,7 @@ def forecast(
     if as_json:
         from wavecrew.cli.forecast_text import data
 
-        print_json(data(made, places, drawn) | {"solve_s": round(stopwatch.spent_s, 4)})
+        print_json({**data(made, places, drawn), "solve_s": round(stopwatch.spent_s, 4)})
     else:
         _show(made, places, drawn, stopwatch.spent_s)
 
