@@ -28,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python bench/agents.py --quick
 	$(BIN)/python bench/sandbox.py
 	$(BIN)/python bench/workspace.py
+	$(BIN)/python bench/plans.py
 
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wavecrew import __version__
-from wavecrew.cli import plan
+from wavecrew.cli import forecast, plan
 from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
 
 app = typer.Typer(
@@ -27,7 +27,8 @@ app = typer.Typer(
     "4 a sync point stayed closed; 5 conflict; 6 limit reached; 7 environment broken; "
     "130 interrupted (resume with `wavecrew run --resume`).",
 )
-app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it.")
+plan.app.command(epilog=forecast.EPILOG)(forecast.forecast)
+app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it, forecast it.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]

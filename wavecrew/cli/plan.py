@@ -65,13 +65,13 @@ def check(
         problems = rejected.problems
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
-        _print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
+        print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
     else:
         verdict = "the plan can be run" if not errors else "the plan cannot be run"
         warnings = len(problems) - errors
         counted = f"{verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
         lines = [Line(f"{one.severity}: {one}", one.severity) for one in problems]
-        _print([*lines, Line(counted, "error" if errors else "head")])
+        print_lines([*lines, Line(counted, "error" if errors else "head")])
     raise typer.Exit(2 if errors else 0)
 
 
@@ -97,14 +97,14 @@ def show(
         loaded = load_files(files)
     except PlanRejected as rejected:
         if as_json:
-            _print_json({"ok": False, "problems": _data(rejected.problems)})
+            print_json({"ok": False, "problems": _data(rejected.problems)})
         else:
-            _print([Line(f"{one.severity}: {one}", one.severity) for one in rejected.problems])
+            print_lines([Line(f"{one.severity}: {one}", one.severity) for one in rejected.problems])
         raise typer.Exit(2) from None
     if as_json:
-        _print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
+        print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
     else:
-        _print(outline(loaded, why=why))
+        print_lines(outline(loaded, why=why))
 
 
 @app.command(
@@ -161,11 +161,11 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _print_json(data: dict[str, object]) -> None:
+def print_json(data: dict[str, object]) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def _print(lines: Sequence[Line]) -> None:
+def print_lines(lines: Sequence[Line]) -> None:
     """Colours on a terminal, plain lines anywhere else."""
     if not sys.stdout.isatty():
         for line in lines:

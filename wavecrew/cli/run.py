@@ -222,19 +222,37 @@ def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
     only, roles = _selection(loaded, request), tuple(loaded.roles.values())
     if request.barrier not in ("sync", "wave"):
         raise UsageError(f"--barrier {request.barrier!r} is neither 'sync' nor 'wave'")
+    barrier = cast(Literal["sync", "wave"], request.barrier)
     return RunSpec(
         run="",
+        order=_order(loaded, only, settings.limits.agents, barrier),
         plan=loaded.plan,
         roles=roles,
         settings=settings,
         base=repository.head,
         only=only,
-        barrier=cast(Literal["sync", "wave"], request.barrier),
+        barrier=barrier,
         rehearsal=str(request.rehearsal.resolve()) if request.rehearsal else "",
         held_out_root=str(request.held_out_root or settings_dir),
         allow_unsandboxed=request.allow_unsandboxed,
         digest=digest_of(loaded.plan, roles, only, settings),
     )
+
+
+def _order(
+    loaded: Loaded, only: tuple[TaskId, ...], agents: int, barrier: Literal["sync", "wave"]
+) -> tuple[TaskId, ...]:
+    """The order of the optimal schedule, where a run that follows it ends sooner."""
+    from wavecrew.schedule.order import order_for_run
+    from wavecrew.schedule.problem import Deadlock
+
+    try:
+        return order_for_run(loaded.plan, loaded.roles, agents=agents, barrier=barrier, only=only)
+    except Deadlock as circle:
+        raise UsageError(
+            f"with --barrier {barrier} these wait for each other: {circle}",
+            mend="see `wavecrew plan forecast`",
+        ) from None
 
 
 def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path]:

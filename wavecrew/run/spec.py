@@ -30,6 +30,8 @@ class RunSpec(Record):
     only: tuple[TaskId, ...]
     """The tasks of this run, in plan order."""
     barrier: Literal["sync", "wave"] = "sync"
+    order: tuple[TaskId, ...] = ()
+    """In which ready tasks start, made before the run; empty: by the longest path behind them."""
     rehearsal: str = ""
     """Folder of the rehearsal that plays the model; empty: a real endpoint."""
     held_out_root: str = ""
