@@ -38,3 +38,12 @@ def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, end
     )
     ref = attic_ref(parts.spec.run, task.id, attempt)
     parts.mirror.publish(ref, commit, parts.repository.read_ref(ref))
+
+
+def keep_replaced(parts: Parts, task: str, attempt: int, old: str | None) -> None:
+    """Before a later attempt takes over the branch: what stood there and never landed is parked."""
+    if old is None or parts.mirror.is_ancestor(old, parts.tip()):
+        return
+    ref = attic_ref(parts.spec.run, task, attempt - 1)
+    if parts.repository.read_ref(ref) is None:
+        parts.mirror.publish(ref, old, None)

@@ -128,3 +128,10 @@ def test_every_fact_comes_back_from_json_as_it_went(data: st.DataObject, kind: s
     fact = cls(**values)
     assert e.fact_from_json(kind, dataclasses.asdict(fact)) == fact
     assert e.id_of(fact).startswith(kind)
+
+
+def test_a_fact_that_was_there_already_takes_no_number(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    for fact in (started(), started(), e.RunPaused(1, "interrupted")):
+        log.append(fact)
+    assert [event.seq for event in log.read()] == [1, 2]
