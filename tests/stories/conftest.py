@@ -112,6 +112,15 @@ class Story:
         own = (DATA / "wavecrew.toml").read_text()
         (self.root / "wavecrew.toml").write_text(f"{own}\n{text}")
 
+    def flags(self) -> Path:
+        """A folder that agents' commands can look into and the story can put files into."""
+        folder = self.root / "flags"
+        folder.mkdir()
+        own, _, env = (DATA / "wavecrew.toml").read_text().partition("[sandbox.env]")
+        sandbox = f'[sandbox]\nread = ["{folder}"]\n\n[sandbox.env]'
+        (self.root / "wavecrew.toml").write_text(own + sandbox + env)
+        return folder
+
     def talk(self, name: str, *attempts: list[Turn]) -> None:
         """What the model says in the conversation `name`, attempt by attempt."""
         said = [f"  {number}: {json.dumps(turns)}" for number, turns in enumerate(attempts, 1)]
@@ -259,6 +268,17 @@ class Story:
             pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if mark in _of(pid)
         ]
 
+    def command_lines(self) -> list[bytes]:
+        """Of every process of this machine; what runs in a sandbox is seen from outside too."""
+        return [_read(pid, "cmdline") for pid in filter(str.isdigit, os.listdir("/proc"))]
+
+    def host_and_agents(self) -> tuple[int, list[int]]:
+        """Process ids of the agent host and of the agents it has forked."""
+        hosts = [pid for pid in self.processes() if b"crews.host" in _read(pid, "cmdline")]
+        parents = {pid: int(_read(pid, "stat").rpartition(b")")[2].split()[1]) for pid in hosts}
+        (host,) = [pid for pid in hosts if parents[pid] not in hosts]
+        return host, [pid for pid in hosts if parents[pid] == host]
+
     def left_over(self) -> list[Any]:
         """Processes and sockets' folders that are still there, after a moment to go away."""
         deadline = time.monotonic() + 5
@@ -285,9 +305,13 @@ _WHO = [(who, what) for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMA
 
 def _of(pid: int) -> bytes:
     """Command line and environment of a process; empty when it is gone or only a zombie."""
+    return _read(pid, "cmdline") + _read(pid, "environ")
+
+
+def _read(pid: int | str, name: str) -> bytes:
     try:
-        return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
-    except (OSError, PermissionError):
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
         return b""
 
 

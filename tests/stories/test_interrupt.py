@@ -21,14 +21,9 @@ SOON_S = 8
 def interrupted(stories, say):
     """A run with a merged task and one inside a command, interrupted, asked about, resumed."""
     story = stories("interrupt")
-    flags = story.root / "flags"
-    flags.mkdir()
+    flags = story.flags()
     story.agents("author", parallel=2)
     story.plan({"id": "quick", "agent": "author"}, {"id": "slow", "agent": "author"})
-    story.settings(f'[sandbox]\nread = ["{flags}"]\nenv = {{ PYTEST_DISABLE_PLUGIN_AUTOLOAD = "1" }}')
-    text = (story.root / "wavecrew.toml").read_text()
-    own, _, more = text.partition("[sandbox.env]")
-    (story.root / "wavecrew.toml").write_text(own + more[more.index("[sandbox]") :])
     story.talk("task/quick", say.function("quick", 1))
     wait = say.call("run_command", command=f"test -e {flags}/go || sleep 51.5", timeout_s=60)
     first, *rest = say.function("slow", 2)
@@ -61,16 +56,8 @@ def interrupted(stories, say):
 
 
 def _sleeps(story):
-    """True while the agent's command runs; its process is seen from outside the sandbox."""
-    return any(b"sleep\x0051.5" in _command_line(pid) for pid in filter(str.isdigit, os.listdir("/proc")))
-
-
-def _command_line(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
+    """True while the agent's command runs, seen from outside the sandbox."""
+    return any(b"sleep\x0051.5" in line for line in story.command_lines())
 
 
 def test_it_ends_soon_and_says_how_to_go_on(interrupted):

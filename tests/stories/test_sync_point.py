@@ -123,7 +123,8 @@ def test_mended_it_opens_and_the_run_comes_to_its_end(mended):
     assert mended.done.code == 0, mended.done.err
     assert mended.story.landed() == ["base", "base", "next"]
     kinds = [e["kind"] for e in mended.story.events("sync_closed", "sync_opened", "task_completed")]
-    assert kinds == ["task_completed", "sync_closed", "task_completed", "sync_opened", "task_completed"]
+    landed = ["task_completed", "sync_closed", "task_completed", "sync_opened", "task_completed"]
+    assert kinds == landed
 
 
 def test_the_tree_that_opened_it_is_green_and_is_what_was_landed(mended):

@@ -72,9 +72,9 @@ class Workflows(DBOSConfiguredInstance):
                 tried = self.attempt(task_id, attempt, rework)
                 if tried["outcome"] != "passed":
                     why = "failed"
+                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     if tried["outcome"] not in TRY_AGAIN:
                         break
-                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     attempt += 1
                     continue
                 branch = tried["commit"]
