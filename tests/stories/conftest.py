@@ -62,10 +62,10 @@ class Story:
 
     # ---- what the user writes
 
-    def write(self, path: str, text: str) -> None:
+    def write(self, path: str, content: str) -> None:
         file = self.repo / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(content)
 
     def commit(self, message: str) -> None:
         self.git("add", "-A")
@@ -175,8 +175,8 @@ class Story:
         self.started.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[str]) -> Done:
-        out, err = process.communicate(timeout=LONGEST_S)
+    def finish(self, process: subprocess.Popen[str], within_s: float = LONGEST_S) -> Done:
+        out, err = process.communicate(timeout=within_s)
         return Done(process.returncode, out, err)
 
     # ---- what the user sees

@@ -78,6 +78,12 @@ def start_or_resume(request: RunRequest) -> int:
         return _go_on(request, repository, newest_unfinished(repository))
     spec = _spec(request, repository)
     paused = unfinished(repository, spec.digest)
+    if request.resume and paused is None:
+        raise UsageError(
+            "there is no paused run of this plan",
+            where=str(repository.root),
+            mend="`wavecrew run` without --resume starts one",
+        )
     if paused and not request.new and _wants_to_continue(request, paused):
         return _go_on(request, repository, paused)
     return _start(request, repository, spec)

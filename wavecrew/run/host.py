@@ -49,6 +49,11 @@ class ProcessHost:
         """How many processes there were; the newest is the only one that may be alive."""
         self._launch()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the newest host."""
+        return self._process.pid
+
     def start(self, name: str, assignment: Path) -> None:
         with self._changed:
             may_launch = not self._closed and self._launched < MOST_LAUNCHES
@@ -118,11 +123,15 @@ class ProcessHost:
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            with contextlib.suppress(ValueError):
-                self._take(json.loads(line))
+        assert process.stdin is not None
+        with process.stdout:
+            for line in process.stdout:
+                with contextlib.suppress(ValueError):
+                    self._take(json.loads(line))
         process.wait()
         with self._changed:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
             self._gone = True
             self._changed.notify_all()
 
