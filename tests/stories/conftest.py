@@ -87,7 +87,7 @@ class Story:
             "manager": True,
         }
         del keeper["may_write"]
-        self._yaml("agents.yaml", {name: role | more for name in names} | {"keeper": keeper})
+        self._yaml("agents.yaml", dict.fromkeys(names, role | more) | {"keeper": keeper})
 
     def plan(self, *tasks: dict[str, Any], sync_points: tuple[dict[str, Any], ...] = ()) -> None:
         """A plan of one wave `w`; each task needs `id` and `agent`, the rest has a plain default."""

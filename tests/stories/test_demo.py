@@ -46,7 +46,9 @@ def test_six_merges_say_whose_they_are_and_on_what_evidence(demo):
     shown = demo.story.git(
         "log", "--first-parent", "--format=%P|%(trailers:separator=%x3B)", "main..wavecrew/r1/integration"
     ).splitlines()  # fmt: skip
-    facts = [dict(part.split(": ", 1) for part in line.partition("|")[2].split(";")) for line in shown]
+    facts = [
+        dict(part.split(": ", 1) for part in line.partition("|")[2].split(";")) for line in shown
+    ]
     assert sorted(fact["Task-Id"] for fact in facts) == [f"r1/{task}" for task in TASKS]
     assert all(len(line.partition("|")[0].split()) == 2 for line in shown)
     for fact in facts:
@@ -60,7 +62,9 @@ def test_what_landed_is_exactly_what_was_tested(demo):
     assert len(merges) == 6
     for merge in merges:
         assert demo.story.git("rev-parse", f"{merge['commit']}^{{tree}}") == merge["tree"]
-        evidence = demo.story.git("log", "-1", "--format=%(trailers:key=Evidence,valueonly)", merge["commit"])
+        evidence = demo.story.git(
+            "log", "-1", "--format=%(trailers:key=Evidence,valueonly)", merge["commit"]
+        )
         assert evidence == f"pass at tree {merge['tree']}"
         report = (demo.story.folder / merge["evidence"]).read_text()
         assert f'"tree": "{merge["tree"]}"' in report
@@ -69,7 +73,11 @@ def test_what_landed_is_exactly_what_was_tested(demo):
 
 
 def run_in(tree, *arguments):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,
@@ -80,7 +88,9 @@ def run_in(tree, *arguments):
 
 
 def test_the_acceptance_tests_of_the_plan_pass_on_the_tip(demo):
-    done = run_in(demo.tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "acceptance"))
+    done = run_in(
+        demo.tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "acceptance")
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -95,7 +105,9 @@ def test_the_users_checkout_is_as_it_was(demo, tmp_path):
     make_repository(EXAMPLE / "target", fresh)
     assert differing(filecmp.dircmp(fresh, demo.story.repo, ignore=[".git"])) == []
     for name in ("HEAD", "config"):
-        assert (fresh / ".git" / name).read_bytes() == (demo.story.repo / ".git" / name).read_bytes()
+        assert (fresh / ".git" / name).read_bytes() == (
+            demo.story.repo / ".git" / name
+        ).read_bytes()
     listed = ["ls-files", "--stage"]  # the index without the times of the files
     theirs = subprocess.run(["git", "-C", fresh, *listed], capture_output=True, text=True).stdout
     assert demo.story.git(*listed) == theirs.strip()

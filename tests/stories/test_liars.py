@@ -68,6 +68,8 @@ def test_what_they_did_is_in_the_attic(told):
 
 def test_the_users_repository_is_unharmed(told):
     assert told.story.checkout_state() == told.before
-    assert told.story.git("rev-parse", "wavecrew/r1/integration") == told.story.git("rev-parse", "main")
+    assert told.story.git("rev-parse", "wavecrew/r1/integration") == told.story.git(
+        "rev-parse", "main"
+    )
     assert told.story.git("fsck", "--no-dangling") == ""
     assert told.story.left_over() == []

@@ -89,7 +89,7 @@ def path_without(story, program):
     """A PATH with everything but one program."""
     folder = story.root / f"without-{program}"
     folder.mkdir()
-    for directory in os.environ["PATH"].split(os.pathsep) + ["/usr/bin", "/bin"]:
+    for directory in [*os.environ["PATH"].split(os.pathsep), "/usr/bin", "/bin"]:
         for file in Path(directory).glob("*"):
             link = folder / file.name
             if file.name != program and not link.is_symlink():
@@ -113,7 +113,9 @@ def test_no_sandbox_where_one_is_asked_for(story):
         "[sandbox.env]", '[sandbox]\nmode = "bubblewrap"\n\n[sandbox.env]'
     )  # fmt: skip
     file = given(story, "jailed.toml", text)
-    assert "bubblewrap" in refused(story, 7, f"--settings={file}", PATH=path_without(story, "bwrap"))
+    assert "bubblewrap" in refused(
+        story, 7, f"--settings={file}", PATH=path_without(story, "bwrap")
+    )
 
 
 def test_no_sandbox_at_all_needs_a_word_on_the_command_line(story):

@@ -131,5 +131,11 @@ def test_the_tree_that_opened_it_is_green_and_is_what_was_landed(mended):
     opened = mended.story.events("sync_opened")[0]
     second = mended.story.events("merge_finished")[1]
     assert (second["attempt"], second["outcome"]) == (2, "merged")
-    assert opened["tree"] == second["tree"] == mended.story.git("rev-parse", f"{second['commit']}^{{tree}}")
-    assert mended.story.git("show", "wavecrew/r1/integration:calculator/base.py").endswith("return 10")
+    assert (
+        opened["tree"]
+        == second["tree"]
+        == mended.story.git("rev-parse", f"{second['commit']}^{{tree}}")
+    )
+    assert mended.story.git("show", "wavecrew/r1/integration:calculator/base.py").endswith(
+        "return 10"
+    )

@@ -135,3 +135,17 @@ def test_a_fact_that_was_there_already_takes_no_number(tmp_path: Path) -> None:
     for fact in (started(), started(), e.RunPaused(1, "interrupted")):
         log.append(fact)
     assert [event.seq for event in log.read()] == [1, 2]
+
+
+def test_a_branch_that_lands_later_is_told_beside_its_red_landing(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    log.append(e.MergeFinished("1.1", 1, "red", "t1", "", [], "", "r1"))
+    assert log.append(e.MergeFinished("1.1", 1, "merged", "t2", "c2", [], "", "r1"))
+    assert log.append(e.MergeFinished("1.1", 1, "merged", "t2", "c2", [], "", "r1")) is None
+
+
+def test_a_task_that_was_sent_back_completes_again(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    for commit in ("c1", "c2", "c2"):
+        log.append(e.TaskCompleted("1.1", "a", "Pass", [], "Awaiting Assignment", commit))
+    assert [event.seq for event in log.read()] == [1, 2]
