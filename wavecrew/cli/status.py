@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from wavecrew.errors import RepositoryError, UsageError
+from wavecrew.errors import GitFailed, RepositoryError, UsageError
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import RunState, fold
 
@@ -92,9 +91,8 @@ def _git_dir(repo: Path) -> Path:
             capture_output=True,
             check=False,
         )
-    except FileNotFoundError:
-        print("wavecrew: git is not installed", file=sys.stderr)
-        raise
+    except FileNotFoundError as error:
+        raise GitFailed("git is not installed", mend="install git 2.38 or newer") from error
     if done.returncode:
         raise RepositoryError(f"{str(repo)!r} is not in a git repository", mend="give --repo DIR")
     return Path(done.stdout.decode().strip())

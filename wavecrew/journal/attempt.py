@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class AttemptJournal:
         self._recorded = replies
         self._next = 0
         self._descriptor = descriptor
-        self.last_snapshot = _last_snapshot(replies)
+        self.last_snapshot = last_snapshot(replies)
         """The newest tree id among the recorded replies; empty when there is none."""
 
     @classmethod
@@ -114,6 +114,12 @@ def read_records(path: Path) -> tuple[dict[str, Any], ...]:
         return ()
 
 
+def last_snapshot(records: Sequence[dict[str, Any]]) -> str:
+    """The newest tree id among the replies; empty when there is none."""
+    trees = (record.get("reply", {}).get("snapshot") for record in reversed(records))
+    return next((tree for tree in trees if tree), "")
+
+
 def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
     """The whole records from the start, and how many bytes they take."""
     records: list[dict[str, Any]] = []
@@ -128,8 +134,3 @@ def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
         records.append(record)
         good += len(line)
     return records, good
-
-
-def _last_snapshot(replies: list[dict[str, Any]]) -> str:
-    trees = (record["reply"].get("snapshot") for record in reversed(replies))
-    return next((tree for tree in trees if tree), "")

@@ -17,7 +17,7 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import park
+from wavecrew.run.branches import keep_replaced, park
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, socket_for
@@ -353,6 +353,7 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
         branch = ref_for(parts.spec.run, task.id)
         old = parts.repository.read_ref(branch)
         if old != tried.commit:
+            keep_replaced(parts, task.id, attempt, old)
             parts.mirror.publish(branch, tried.commit, old)
     elif parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt)):
         branch = attic_ref(parts.spec.run, task.id, attempt)

@@ -6,6 +6,7 @@ deleted: what does not land is parked, and only a person throws it away.
 
 from __future__ import annotations
 
+from wavecrew.journal.attempt import last_snapshot, read_records
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
@@ -22,19 +23,30 @@ def first_parent(parts: Parts, commit: str) -> str:
 
 
 def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended) -> None:
-    """Keep an unfinished tree under the attic. Never raises for the agent's faults."""
-    if not ended.last_snapshot:
+    """Keep an unfinished tree under the attic. Never raises for the agent's faults.
+
+    An agent that was killed cannot name its newest tree; its journal does.
+    """
+    journal = parts.folder.attempt(task.id, attempt) / "journal.jsonl"
+    tree = ended.last_snapshot or last_snapshot(read_records(journal))
+    if not tree:
         return
     workspace = Workspace.open(place.root, place.objects, place.base, parts.sandbox)
     try:
-        tree = ended.last_snapshot
         parts.mirror.import_pack(workspace.pack(tree), tree, place.base)
     except TreeRejected:
         return
     message = f"{task.id}: {task.title} (unfinished: {ended.outcome})\n"
     author = Author(task.agent, f"{task.agent}@wavecrew.localhost")
-    commit = parts.mirror.commit(
-        ended.last_snapshot, (place.base,), message, author=author, when=parts.clock()
-    )
+    commit = parts.mirror.commit(tree, (place.base,), message, author=author, when=parts.clock())
     ref = attic_ref(parts.spec.run, task.id, attempt)
     parts.mirror.publish(ref, commit, parts.repository.read_ref(ref))
+
+
+def keep_replaced(parts: Parts, task: str, attempt: int, old: str | None) -> None:
+    """Before a later attempt takes over the branch: what stood there and never landed is parked."""
+    if old is None or parts.mirror.is_ancestor(old, parts.tip()):
+        return
+    ref = attic_ref(parts.spec.run, task, attempt - 1)
+    if parts.repository.read_ref(ref) is None:
+        parts.mirror.publish(ref, old, None)

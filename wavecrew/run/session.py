@@ -18,6 +18,8 @@ from wavecrew.run.wire import Assignment, Reply, Request
 
 PARK_S = 3.0
 """How long a stopped agent may take to park its work before it is killed."""
+MOST_STARTS = 3
+"""How often an agent is started that its host took down with it."""
 GRACE_S = 10.0
 """Beyond an assignment's own deadline, before the engine ends the process itself."""
 
@@ -38,21 +40,33 @@ def run_session(
 ) -> Ended:
     """Start the agent and wait until it is gone. Nothing of it is alive afterwards.
 
-    The session stays in `parts.sessions` until the caller has parked what it left.
+    An agent that went down with its host is started again and goes on from its
+    journal. The session stays in `parts.sessions` until the caller has parked
+    what it left.
     """
-    folder = assignment.journal.parent
-    (folder / "outcome.json").unlink(missing_ok=True)
-    place = folder / "assignment.json"
+    outcome = assignment.journal.parent / "outcome.json"
+    outcome.unlink(missing_ok=True)
+    place = outcome.with_name("assignment.json")
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
-    line = Line(assignment.socket, answer)
     parts.sessions.add(name)
+    for _ in range(MOST_STARTS):
+        ended_by_itself = _work(parts, name, place, assignment, answer)
+        if outcome.exists() or not ended_by_itself:
+            break
+    return _ended(outcome)
+
+
+def _work(
+    parts: Parts, name: str, place: Path, assignment: Assignment, answer: Callable[[Request], Reply]
+) -> bool:
+    """One process of the agent, to its end; False when it had to be ended."""
+    line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
-        _wait(parts, name, assignment.deadline_s + GRACE_S)
+        return _wait(parts, name, assignment.deadline_s + GRACE_S)
     finally:
         parts.host.kill(name)
         line.close()
-    return _ended(folder / "outcome.json")
 
 
 def socket_for(parts: Parts) -> Path:
@@ -63,15 +77,17 @@ def socket_for(parts: Parts) -> Path:
 _numbers = itertools.count(1)
 
 
-def _wait(parts: Parts, name: str, limit_s: float) -> None:
+def _wait(parts: Parts, name: str, limit_s: float) -> bool:
+    """True when it ended by itself, False when the run stops or its time is over."""
     deadline = time.monotonic() + limit_s
     while not parts.host.wait(name, 0.2):
         if parts.stop.requested.is_set():
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
-            return
+            return False
         if time.monotonic() > deadline:
-            return
+            return False
+    return True
 
 
 def _ended(path: Path) -> Ended:
