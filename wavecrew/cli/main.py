@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wavecrew import __version__
-from wavecrew.cli import plan
+from wavecrew.cli import attic, plan
 from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
     "130 interrupted (resume with `wavecrew run --resume`).",
 )
 app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it.")
+app.add_typer(attic.app, name="attic", help="What did not land: list it, restore it, drop it.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]

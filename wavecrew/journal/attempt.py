@@ -114,6 +114,11 @@ def read_records(path: Path) -> tuple[dict[str, Any], ...]:
         return ()
 
 
+def newest_snapshot(path: Path) -> str:
+    """Tree id of the newest recorded snapshot of a journal; empty when there is none."""
+    return _last_snapshot([one for one in read_records(path) if one["record"] == "reply"])
+
+
 def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
     """The whole records from the start, and how many bytes they take."""
     records: list[dict[str, Any]] = []

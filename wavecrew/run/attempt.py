@@ -17,13 +17,13 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import park
+from wavecrew.run.branches import park, publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, socket_for
 from wavecrew.run.spec import file_name
 from wavecrew.workspace.model import Author, TreeRejected
-from wavecrew.workspace.refs import attic_ref, ref_for
+from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -350,10 +350,7 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     """Publish the branch, say how the attempt ended."""
     branch = ""
     if tried.commit:
-        branch = ref_for(parts.spec.run, task.id)
-        old = parts.repository.read_ref(branch)
-        if old != tried.commit:
-            parts.mirror.publish(branch, tried.commit, old)
+        branch = publish(parts, task, tried.commit)
     elif parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt)):
         branch = attic_ref(parts.spec.run, task.id, attempt)
     parts.log.append(
