@@ -49,6 +49,9 @@ class Limits(Record):
     agents: int = Field(default=10, ge=1, le=1000)
     """Agents at work at once, over all roles."""
     attempt_minutes: float = Field(default=60, gt=0)
+    stall_minutes: float = Field(default=10, ge=0)
+    """Without progress for so long an attempt is ended and its work parked; model calls and
+    commands within their own deadlines do not count. 0: never."""
     command_s: float = Field(default=300, gt=0)
     memory_mb: int = Field(default=4096, ge=64)
     processes: int = Field(default=256, ge=8)

@@ -47,7 +47,8 @@ class ProcessHost:
             env=_environment(home, keys),
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, name="agent host", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="agent host", daemon=True)
+        self._listener.start()
 
     def start(self, name: str, assignment: Path) -> None:
         if not self._ready.wait(READY_TIMEOUT_S):
@@ -84,6 +85,7 @@ class ProcessHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(3)
         self._log.close()
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -95,9 +97,10 @@ class ProcessHost:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self._take(json.loads(line))
+        with self._process.stdout:
+            for line in self._process.stdout:
+                with contextlib.suppress(ValueError):
+                    self._take(json.loads(line))
         with self._changed:
             self._gone = True
             self._changed.notify_all()

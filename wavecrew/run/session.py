@@ -9,11 +9,13 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wavecrew.journal.attempt import JournalTail
 from wavecrew.run.line import Line
 from wavecrew.run.parts import Parts
+from wavecrew.run.stall import Allowed, StallWatch
 from wavecrew.run.wire import Assignment, Reply, Request
 
 PARK_S = 3.0
@@ -44,15 +46,20 @@ def run_session(
     (folder / "outcome.json").unlink(missing_ok=True)
     place = folder / "assignment.json"
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
-    line = Line(assignment.socket, answer)
+    watch = StallWatch(Allowed.of(assignment), time.monotonic)
+    line = Line(assignment.socket, _watched(watch, answer))
     parts.sessions.add(name)
     try:
         parts.host.start(name, place)
-        _wait(parts, name, assignment.deadline_s + GRACE_S)
+        stalled = _wait(parts, name, assignment, watch)
     finally:
         parts.host.kill(name)
+        parts.host.wait(name, PARK_S)
         line.close()
-    return _ended(folder / "outcome.json")
+    ended = _ended(folder / "outcome.json")
+    if stalled and ended.outcome in ("parked", "crashed"):
+        return replace(ended, outcome="stalled", detail=stalled)
+    return ended
 
 
 def socket_for(parts: Parts) -> Path:
@@ -63,15 +70,31 @@ def socket_for(parts: Parts) -> Path:
 _numbers = itertools.count(1)
 
 
-def _wait(parts: Parts, name: str, limit_s: float) -> None:
-    deadline = time.monotonic() + limit_s
+def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+    def reply_to(request: Request) -> Reply:
+        with watch.answering():
+            reply = answer(request)
+        watch.heard(request, reply)
+        return reply
+
+    return reply_to
+
+
+def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) -> str:
+    """Until the agent is gone or has to go; why it counts as stalled, empty when it does not."""
+    deadline = time.monotonic() + assignment.deadline_s + GRACE_S
+    journal = JournalTail(assignment.journal)
     while not parts.host.wait(name, 0.2):
-        if parts.stop.requested.is_set():
+        for record in journal.new():
+            watch.recorded(record)
+        stalled = watch.stalled()
+        if stalled or parts.stop.requested.is_set():
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
-            return
+            return stalled
         if time.monotonic() > deadline:
-            return
+            break
+    return ""
 
 
 def _ended(path: Path) -> Ended:

@@ -139,6 +139,8 @@ class Settle(Record):
     ask: Literal["settle"] = "settle"
     reserved: int
     tokens: int
+    wait_s: float = 0.0
+    """The provider asked the agent to wait so long before it tries again."""
 
 
 class Step(Record):
