@@ -27,6 +27,7 @@ from tools.registry import ToolRegistry
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.run.wire import Assignment, EngineLine
 from wavecrew.sandbox import open_sandbox
+from wavecrew.sandbox.furnished import Furnished
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.workspace import Workspace
 
@@ -106,7 +107,11 @@ def _heed_signals(stop: Stop, deadline_s: float) -> None:
 
 
 def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
-    sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
+    sandbox = Furnished(
+        open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed),
+        assignment.lease.env,
+        cache=assignment.lease.cache,
+    )
     threading.Thread(target=_cancel_when, args=(stop, sandbox), daemon=True).start()
     workspace = _workspace(assignment, sandbox)
     journal = AttemptJournal.open(assignment.journal)

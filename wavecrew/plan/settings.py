@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from wavecrew.plan.model import Record
 
@@ -82,6 +82,37 @@ class WorkspaceSettings(Record):
     """Commands run in the sandbox in every fresh checkout, before anything else."""
 
 
+class LeaseSettings(Record):
+    """What every attempt and every gate gets for itself alone, told in its environment."""
+
+    ports: int = Field(default=0, ge=0, le=1000)
+    """How many in a row: WAVECREW_PORT_BASE and WAVECREW_PORT_COUNT."""
+    first_port: int = Field(default=20_000, ge=1024, le=65_535)
+    last_port: int = Field(default=29_999, ge=1024, le=65_535)
+    databases: tuple[str, ...] = ()
+    """Prefixes: WAVECREW_DATABASE_<PREFIX> is a name nobody else uses, WAVECREW_DATABASE the
+    first of them. Making and dropping the databases is up to set-up and tests."""
+    cache: bool = False
+    """A writable folder, WAVECREW_CACHE_DIR: kept for an attempt, empty for each command of a
+    gate."""
+
+    @field_validator("databases")
+    @classmethod
+    def _are_words(cls, databases: tuple[str, ...]) -> tuple[str, ...]:
+        for name in databases:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,20}", name):
+                raise ValueError(f"{name!r} is not a short lower-case word such as 'app'")
+        if len(set(databases)) < len(databases):
+            raise ValueError("a prefix stands twice")
+        return databases
+
+    @model_validator(mode="after")
+    def _has_room(self) -> LeaseSettings:
+        if self.ports and self.last_port - self.first_port + 1 < self.ports:
+            raise ValueError(f"there is no room for {self.ports} ports in the range")
+        return self
+
+
 class PolicyRule(Record):
     """One rule about tool calls; the first that matches a call decides it."""
 
@@ -129,6 +160,7 @@ class Settings(Record):
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
+    leases: LeaseSettings = LeaseSettings()
     policy: tuple[PolicyRule, ...] = ()
     """Asked in order, before a role's own list of tools."""
     mcp: dict[str, McpServer] = {}

@@ -68,7 +68,9 @@ class AttemptDesk(Desk):
             self.parts.mirror.import_pack(request.pack, request.tree, self._base)
         except TreeRejected as rejected:
             return self._rejected(request.tree, rejected)
-        return gate(gate_input(self.parts, self._task, self._role, self._base, request.tree, stem))
+        given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
+        sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
+        return gate(replace(given, sandbox=sandbox))
 
     def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
         findings = tuple(
@@ -125,7 +127,9 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
             done = _ended_without(parts, task, attempt, assignment.workspace, ended)
         else:
             done = replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
-    parts.sessions.discard(session_name(task.id, attempt))
+    name = session_name(task.id, attempt)
+    parts.sessions.discard(name)
+    parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
 
 
@@ -248,6 +252,7 @@ def _assignment(
         limits=spec.settings.limits,
         sandbox=spec.settings.sandbox,
         allow_unsandboxed=spec.allow_unsandboxed,
+        lease=parts.lessor.lease(session_name(task.id, attempt), folder / "cache"),
         checks=spec.settings.at("gate"),
         mcp=spec.settings.mcp,
         policy=spec.settings.policy,
@@ -284,7 +289,7 @@ def _workspace(
         root,
         parts.mirror.objects,
         base,
-        parts.sandbox,
+        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
         setup=parts.spec.settings.workspace.setup,
         tree=_start_tree(parts, task, attempt, base),
         branch=task.id,
