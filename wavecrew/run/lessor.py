@@ -106,6 +106,7 @@ class Lessor:
         with self._lock:
             if self._leases is None:
                 self._leases = Leases(self._git_dir / "wavecrew" / "leases.db")
+                self._leases.sweep()
                 threading.Thread(target=self._renew, name="leases", daemon=True).start()
             return self._leases
 

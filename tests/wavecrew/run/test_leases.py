@@ -282,6 +282,16 @@ def test_two_runs_get_different_ports_and_databases_and_give_them_back(tmp_path:
     assert Leases(tmp_path / "wavecrew" / "leases.db").held() == ()
 
 
+def test_a_run_starts_by_removing_what_dead_runs_left(tmp_path: Path) -> None:
+    table = tmp_path / "wavecrew" / "leases.db"
+    dead = replace(Owner.this(), started="1")
+    assert Leases(table, owner=dead).claim("r0/1.1/1", (Thing("database", "old"),))
+    it = lessor(tmp_path, Shared(), databases=("app",))
+    name = it.lease("1.1/1").env["WAVECREW_DATABASE"]
+    assert [held.thing.name for held in Leases(table).held()] == [name]
+    it.close()
+
+
 def test_without_the_table_in_the_settings_nothing_is_claimed(tmp_path: Path) -> None:
     quiet = lessor(tmp_path, sandbox := Shared())
     assert quiet.lease("1.1/1", tmp_path / "cache").env == {}
