@@ -38,6 +38,7 @@ from wavecrew.run.engine import Engine
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import Chosen, RunFolder, RunSpec, digest_of, new_folder
 from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
 
 NEEDED_BYTES = 200_000_000
@@ -326,7 +327,7 @@ def _with_model(spec: RunSpec, model: object) -> RunSpec:
 
 def _names_with_branches(repository: UserRepository) -> frozenset[str]:
     """Runs whose branches are in the repository, even when their folder is gone."""
-    listed = repository.git.run("for-each-ref", "--format=%(refname)", "refs/heads/wavecrew")
+    listed = repository.git.run("for-each-ref", "--format=%(refname)", BRANCHES, ATTIC)
     return frozenset(name.split("/")[3] for name in listed.decode().split())
 
 

@@ -120,6 +120,32 @@ def last_snapshot(records: Sequence[dict[str, Any]]) -> str:
     return next((tree for tree in trees if tree), "")
 
 
+class JournalTail:
+    """Reads what a journal's writer has added since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """The whole records that came since; none while the file is not there."""
+        try:
+            if self._path.stat().st_size <= self._read:
+                return []
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                records, size = _intact(file.read())
+        except FileNotFoundError:
+            return []
+        self._read += size
+        return records
+
+
+def newest_snapshot(path: Path) -> str:
+    """Tree id of the newest recorded snapshot of a journal; empty when there is none."""
+    return last_snapshot(read_records(path))
+
+
 def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
     """The whole records from the start, and how many bytes they take."""
     records: list[dict[str, Any]] = []

@@ -97,6 +97,7 @@ class ProcessHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(3)
         self._log.close()
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -117,9 +118,10 @@ class ProcessHost:
             env=self._environment,
             start_new_session=True,
         )
-        threading.Thread(
+        self._listener = threading.Thread(
             target=self._listen, args=(self._process,), name="agent host", daemon=True
-        ).start()
+        )
+        self._listener.start()
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

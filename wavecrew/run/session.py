@@ -9,11 +9,13 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wavecrew.journal.attempt import JournalTail
 from wavecrew.run.line import Line
 from wavecrew.run.parts import Parts
+from wavecrew.run.stall import Allowed, StallWatch
 from wavecrew.run.wire import Assignment, Reply, Request
 
 PARK_S = 3.0
@@ -48,24 +50,45 @@ def run_session(
     outcome.unlink(missing_ok=True)
     place = outcome.with_name("assignment.json")
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
+    watch = StallWatch(Allowed.of(assignment), time.monotonic)
+    watched = _watched(watch, answer)
     parts.sessions.add(name)
+    left = Left(by_itself=True)
     for _ in range(MOST_STARTS):
-        ended_by_itself = _work(parts, name, place, assignment, answer)
-        if outcome.exists() or not ended_by_itself:
+        left = _work(parts, name, place, assignment, watched, watch)
+        if outcome.exists() or not left.by_itself:
             break
-    return _ended(outcome)
+    ended = _ended(outcome)
+    if left.stalled and ended.outcome in ("parked", "crashed"):
+        return replace(ended, outcome="stalled", detail=left.stalled)
+    return ended
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How an agent process went: by itself, or because it had to."""
+
+    by_itself: bool
+    stalled: str = ""
+    """The evidence, when it got nowhere any more."""
 
 
 def _work(
-    parts: Parts, name: str, place: Path, assignment: Assignment, answer: Callable[[Request], Reply]
-) -> bool:
-    """One process of the agent, to its end; False when it had to be ended."""
+    parts: Parts,
+    name: str,
+    place: Path,
+    assignment: Assignment,
+    answer: Callable[[Request], Reply],
+    watch: StallWatch,
+) -> Left:
+    """One process of the agent, to its end."""
     line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
-        return _wait(parts, name, assignment.deadline_s + GRACE_S)
+        return _wait(parts, name, assignment, watch)
     finally:
         parts.host.kill(name)
+        parts.host.wait(name, PARK_S)
         line.close()
 
 
@@ -77,17 +100,31 @@ def socket_for(parts: Parts) -> Path:
 _numbers = itertools.count(1)
 
 
-def _wait(parts: Parts, name: str, limit_s: float) -> bool:
-    """True when it ended by itself, False when the run stops or its time is over."""
-    deadline = time.monotonic() + limit_s
+def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+    def reply_to(request: Request) -> Reply:
+        with watch.answering():
+            reply = answer(request)
+        watch.heard(request, reply)
+        return reply
+
+    return reply_to
+
+
+def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) -> Left:
+    """Until the agent is gone, or has to go."""
+    deadline = time.monotonic() + assignment.deadline_s + GRACE_S
+    journal = JournalTail(assignment.journal)
     while not parts.host.wait(name, 0.2):
-        if parts.stop.requested.is_set():
+        for record in journal.new():
+            watch.recorded(record)
+        stalled = watch.stalled()
+        if stalled or parts.stop.requested.is_set():
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
-            return False
+            return Left(by_itself=False, stalled=stalled)
         if time.monotonic() > deadline:
-            return False
-    return True
+            return Left(by_itself=False)
+    return Left(by_itself=True)
 
 
 def _ended(path: Path) -> Ended:
