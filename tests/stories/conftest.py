@@ -336,6 +336,13 @@ def function(name: str, result: int, *, test: bool = True) -> list[Turn]:
     return [*turns, submit(f"Wrote {name}.")]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A story may take longer than a test of one part; on a busy machine much longer."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="module")
 def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Story]]:
     """Makes a story's folder by its name; whatever runs in one ends with the module."""
