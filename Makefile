@@ -17,6 +17,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 format: $(READY)
@@ -27,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python bench/agents.py --quick
 	$(BIN)/python bench/sandbox.py
 	$(BIN)/python bench/workspace.py
+	$(BIN)/python bench/plans.py
 
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh

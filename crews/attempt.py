@@ -158,12 +158,15 @@ class Attempt:
             self.line.ask(Settle(reserved=reserved, tokens=0))
             raise
 
-    def settle(self, reserved: int, tokens: int) -> None:
-        """Tell what a call took; 0 gives the whole reservation back."""
+    def settle(self, reserved: int, tokens: int, wait_s: float = 0.0) -> None:
+        """Tell what a call took; 0 gives the whole reservation back.
+
+        `wait_s` is how long the provider asked to wait before the next try.
+        """
         if tokens:
             self.model_calls += 1
             self.tokens += tokens
-        self.line.ask(Settle(reserved=reserved, tokens=tokens))
+        self.line.ask(Settle(reserved=reserved, tokens=tokens, wait_s=wait_s))
 
     def step(self, what: str, brief: str, tokens: int = 0) -> None:
         """Report progress. Replayed steps are reported too: the engine knows them by number."""

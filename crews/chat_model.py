@@ -127,7 +127,7 @@ class ChatModel(BaseLLM):
         estimate = self._estimate(messages)
         while True:
             self.attempt.reserve(estimate)
-            tokens = 0
+            tokens, wait_s = 0, 0.0
             try:
                 reply = self._complete(messages)
                 tokens = reply["usage"]["total"] = reply["usage"]["total"] or estimate
@@ -135,7 +135,7 @@ class ChatModel(BaseLLM):
             except provider.RateLimited as busy:
                 wait_s = busy.wait_s or self.breath_s
             finally:
-                self.attempt.settle(estimate, tokens)
+                self.attempt.settle(estimate, tokens, wait_s)
             self.attempt.stop.sleep(wait_s)  # a storm slows the attempt and fails nothing
 
     def _estimate(self, messages: list[Message]) -> int:

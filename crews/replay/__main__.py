@@ -63,6 +63,7 @@ def _answer(request: dict[str, Any]) -> None:
                 _say(same=asdict(story.run()))
             finally:
                 world.parts.sandbox.cancel_all()
+                world.parts.lessor.close()
 
 
 def _compare(folder: RunFolder, request: dict[str, Any]) -> None:

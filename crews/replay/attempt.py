@@ -29,6 +29,8 @@ from wavecrew.journal.trace import Exchange, JournalUnreadable, Trace
 from wavecrew.plan.model import Role
 from wavecrew.run.attempt import author_of, start_tree
 from wavecrew.run.wire import Assignment
+from wavecrew.sandbox.furnished import Furnished
+from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.workspace import Workspace
 
 ENGINES_WORD = frozenset({"read_board", "read_contract", "branch_diff", "run_integration"})
@@ -160,7 +162,8 @@ def retell_attempt(world: World, assignment: Assignment, trace: Trace, tally: Ta
     """Carry a task's attempt out again in a workspace of its own. Diverged when it differs."""
     place = Place("task", assignment.subject, assignment.attempt)
     folder = world.scratch / "attempt"
-    workspace = _cut(world, assignment, folder / "ws")
+    sandbox = _furnished(world, assignment, folder / "cache")
+    workspace = _cut(world, assignment, folder / "ws", sandbox)
     try:
         again = _Again(world, assignment, trace, workspace, place, tally)
         for exchange in trace.exchanges:
@@ -171,7 +174,16 @@ def retell_attempt(world: World, assignment: Assignment, trace: Trace, tally: Ta
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _cut(world: World, assignment: Assignment, root: Path) -> Workspace:
+def _furnished(world: World, assignment: Assignment, cache: Path) -> Sandbox:
+    """The sandbox with the environment that the attempt had leased, and an empty cache."""
+    lease = assignment.lease
+    if lease.cache is not None:
+        cache.mkdir(parents=True)
+    held = cache if lease.cache is not None else None
+    return Furnished(world.parts.sandbox, lease.env, cache=held)
+
+
+def _cut(world: World, assignment: Assignment, root: Path, sandbox: Sandbox) -> Workspace:
     parts, task = world.parts, assignment.task
     if task is None:
         raise JournalUnreadable("the assignment names no task", where=str(assignment.journal))
@@ -180,7 +192,7 @@ def _cut(world: World, assignment: Assignment, root: Path) -> Workspace:
         root,
         parts.mirror.objects,
         base,
-        parts.sandbox,
+        sandbox,
         setup=world.spec.settings.workspace.setup,
         tree=start_tree(parts, task, assignment.attempt, base),
         branch=task.id,
@@ -214,7 +226,7 @@ class _Again:
         self._context = ToolContext(
             assignment=assignment.model_copy(update={"role": role}),
             workspace=workspace,
-            sandbox=world.parts.sandbox,
+            sandbox=workspace.sandbox,
             line=self._line,
             outputs=Outputs(workspace.root.parent / "outputs", assignment.limits.output_kb),
         )

@@ -247,4 +247,5 @@ def _repository(
         alternates=tuple(map(str, stores)),
         shallow=stores,
     )
+    (git_dir / "wavecrew").mkdir()  # where a gate's leases are written down
     return UserRepository(git_dir, git_dir, stores, base)

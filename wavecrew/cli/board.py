@@ -40,6 +40,7 @@ def render(
     A board that would be too high shows fewer waiting tasks and messages, then
     one line a phase. `now` is aware of its time zone, or an ISO 8601 text that is.
     """
+    sheet = Sheet(width)
     for level, (waiting, messages) in enumerate(_ROWS):
         sheet = Sheet(width)
         _head(sheet, state, now)

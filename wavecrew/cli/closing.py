@@ -15,7 +15,7 @@ from wavecrew.journal.state import RunState, SyncState, TaskState
 _OUTCOMES = {
     "": "still running",
     "done": "done: everything is merged and every sync point is open",
-    "paused": "paused: the same command goes on where it stopped",
+    "paused": "paused: `wavecrew run --resume` goes on where it stopped",
     "task_failed": "a task did not pass its gate",
     "integration_red": "a sync point stays closed",
     "conflict": "branches could not be reconciled",

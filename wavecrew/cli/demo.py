@@ -8,6 +8,7 @@ what to do next.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -98,8 +99,13 @@ def _closing(target: Path) -> str:
         "wavecrew/r1/integration. Your checkout is as it was. Next:\n"
         f"  git -C {target} log --first-parent --stat wavecrew/r1/integration\n"
         f"  git -C {target} diff main wavecrew/r1/integration\n"
-        f"  wavecrew status --repo {target}"
+        f"  {_command()} status --repo {target}"
     )
+
+
+def _command() -> str:
+    """How this very command was called, so that the next one works as shown."""
+    return "wavecrew" if shutil.which("wavecrew") else shlex.quote(sys.argv[0])
 
 
 def _quiet(text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wavecrew import __version__
-from wavecrew.cli import journal, plan
+from wavecrew.cli import attic, forecast, journal, plan
 from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
 
 app = typer.Typer(
@@ -27,8 +27,10 @@ app = typer.Typer(
     "4 a sync point stayed closed; 5 conflict; 6 limit reached; 7 environment broken; "
     "130 interrupted (resume with `wavecrew run --resume`).",
 )
-app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it.")
+plan.app.command(epilog=forecast.EPILOG)(forecast.forecast)
+app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it, forecast it.")
 app.add_typer(journal.app, name="journal", help="Read recorded attempts; make rehearsals of them.")
+app.add_typer(attic.app, name="attic", help="What did not land: list it, restore it, drop it.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
@@ -147,6 +149,49 @@ def status(
     from wavecrew.cli.status import show_status
 
     raise typer.Exit(show_status(repo, run_name, as_json=as_json))
+
+
+@app.command(
+    epilog="Examples:  wavecrew clean --all-finished --dry-run  |  wavecrew clean r1 r2 --yes  |  "
+    "wavecrew clean --all-finished --older-than 30 --history --yes --json"
+)
+def clean(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...")] = None,
+    all_finished: Annotated[
+        bool, typer.Option("--all-finished", help="Every run that came to its end.")
+    ] = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", min=0, metavar="DAYS", help="Ended so long ago.")
+    ] = 0,
+    history: Annotated[
+        bool, typer.Option("--history", help="Events and journals too; branches and refs stay.")
+    ] = False,
+    park: Annotated[
+        bool, typer.Option("--park", help="Put unsaved work into the attic, then free it.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    repo: RepoOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Free workspaces, scratch and mirrors of runs that ended; never a branch, never a ref.
+
+    What is leased, dirty or unmerged stays, with the reason; the exit code is 2 then.
+    """
+    from wavecrew.cli.clean import CleanRequest, clean_runs
+
+    request = CleanRequest(
+        repo=repo,
+        runs=tuple(runs or ()),
+        all_finished=all_finished,
+        older_than_days=older_than,
+        history=history,
+        park=park,
+        dry_run=dry_run,
+        yes=yes,
+        as_json=as_json,
+    )
+    raise typer.Exit(clean_runs(request))
 
 
 @app.command(epilog="Examples:  wavecrew doctor  |  wavecrew doctor --base-url http://host/v1")

@@ -1,4 +1,4 @@
-"""`wavecrew plan`: check the files of a plan, show what they say.
+"""`wavecrew plan`: check the files of a plan, show what they say, import a written one.
 
 Findings are the result, so they go to stdout. Everything but Typer is
 imported inside the commands, so that the list of commands stays quick.
@@ -30,8 +30,8 @@ SettingsOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 
-CONVERGING = ("migrations/versions/**",)
-"""Parallel Alembic heads are re-headed by the merge queue's driver."""
+CONVERGING = ("migrations/versions/**", "**/__init__.py")
+"""What the merge queue's drivers mend: parallel Alembic heads, lists of imports."""
 _STYLES = {
     "title": "bold",
     "head": "bold cyan",
@@ -65,13 +65,13 @@ def check(
         problems = rejected.problems
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
-        _print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
+        print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
     else:
         verdict = "the plan can be run" if not errors else "the plan cannot be run"
         warnings = len(problems) - errors
         counted = f"{verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
         lines = [Line(f"{one.severity}: {one}", one.severity) for one in problems]
-        _print([*lines, Line(counted, "error" if errors else "head")])
+        print_lines([*lines, Line(counted, "error" if errors else "head")])
     raise typer.Exit(2 if errors else 0)
 
 
@@ -97,14 +97,37 @@ def show(
         loaded = load_files(files)
     except PlanRejected as rejected:
         if as_json:
-            _print_json({"ok": False, "problems": _data(rejected.problems)})
+            print_json({"ok": False, "problems": _data(rejected.problems)})
         else:
-            _print([Line(f"{one.severity}: {one}", one.severity) for one in rejected.problems])
+            print_lines([Line(f"{one.severity}: {one}", one.severity) for one in rejected.problems])
         raise typer.Exit(2) from None
     if as_json:
-        _print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
+        print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
     else:
-        _print(outline(loaded, why=why))
+        print_lines(outline(loaded, why=why))
+
+
+@app.command(
+    "import",
+    epilog="Examples:  wavecrew plan import PLAN.md  |  wavecrew plan import PLAN.md --beside "
+    "TRACKER.md  |  wavecrew plan import .planning/phases/01-core --json.  "
+    "Exit codes: 0 read, whatever it leaves open; 2 no plan, or not readable.",
+)
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE_OR_FOLDER", help="The written plan.")],
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", help="A document that says more of the same plan; repeatable."),
+    ] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Do not detect the format: read it as this.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a plan as people write them, and report what it leaves open."""
+    from wavecrew.cli.plan_import import show_import
+
+    show_import(path, beside or (), format_name, as_json=as_json)
 
 
 def _files(agents: Path | None, tasks: Path | None, settings: Path | None) -> Files:
@@ -138,11 +161,11 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _print_json(data: dict[str, object]) -> None:
+def print_json(data: dict[str, object]) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def _print(lines: Sequence[Line]) -> None:
+def print_lines(lines: Sequence[Line]) -> None:
     """Colours on a terminal, plain lines anywhere else."""
     if not sys.stdout.isatty():
         for line in lines:

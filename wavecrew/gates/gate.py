@@ -43,6 +43,8 @@ RULES_WORST_FIRST: tuple[Rule, ...] = (
     "could_not_run",
     "no_tests",
 )
+VERDICT_OF: dict[Rule, Verdict] = {"could_not_run": "could_not_run", "no_tests": "no_tests"}
+"""Every other rule means `fail`."""
 MOST_FAILURES = 200
 MOST_TOLD = 10
 FAILURE_LINES = 12
@@ -262,14 +264,15 @@ def _report(
     evidence: Iterable[Evidence],
 ) -> GateReport:
     told = sorted(findings, key=lambda finding: RULES_WORST_FIRST.index(finding.rule))
-    verdicts: list[Verdict] = [one.verdict for one in evidence]
-    for finding in told:
-        rule = finding.rule
-        verdicts.append(rule if rule in ("could_not_run", "no_tests") else "fail")
+    verdicts: set[Verdict] = {one.verdict for one in evidence}
+    verdicts |= {VERDICT_OF.get(finding.rule, "fail") for finding in told}
+    worst: Verdict = "no_tests"  # nothing ran
+    for one in reversed(WORST_FIRST):
+        worst = one if one in verdicts else worst
     return GateReport(
         tree=given.tree,
         base=given.base,
-        verdict=min(verdicts, key=WORST_FIRST.index, default="no_tests"),
+        verdict=worst,
         findings=tuple(told),
         evidence=tuple(evidence),
         changed=tuple(map(shown, paths)),

@@ -181,7 +181,7 @@ def _tools(loaded: Loaded, _: Graph) -> Iterator[Problem]:
 
 
 def _waves(loaded: Loaded, _: Graph) -> Iterator[Problem]:
-    rank = {wave.id: at for at, wave in enumerate(loaded.plan.waves)}
+    rank: dict[str | None, int] = {w.id: at for at, w in enumerate(loaded.plan.waves)}
     tasks = loaded.plan.tasks_by_id
     for task in loaded.plan.tasks:
         for one in task.depends_on:

@@ -102,11 +102,20 @@ class SyncPoint(Record):
     """True when a person must approve before it opens."""
 
 
+class Claim(Record):
+    """Hours that the plan's document states; the forecast holds them against its own."""
+
+    what: Literal["single_agent_h", "makespan_h"]
+    """All of it done by one agent, or from start to end as the plan is written."""
+    hours: Annotated[float, Field(ge=0, le=10_000_000)]
+
+
 class Plan(Record):
     title: str
     waves: tuple[Wave, ...]
     tasks: tuple[Task, ...]
     sync_points: tuple[SyncPoint, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     @cached_property
     def tasks_by_id(self) -> dict[str, Task]:

@@ -1,4 +1,4 @@
-"""What does tasks.yaml say: title, waves, tasks and sync points?"""
+"""What does tasks.yaml say: title, waves, tasks, sync points and claims?"""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wavecrew.plan.book import Book
-from wavecrew.plan.entries import at, identifier
-from wavecrew.plan.model import Contract, Plan, SyncPoint, Task, Wave
+from wavecrew.plan.entries import at, build, identifier
+from wavecrew.plan.model import Claim, Contract, Plan, SyncPoint, Task, Wave
 from wavecrew.plan.problem import Place, Problem, nearest
 from wavecrew.plan.yaml_positions import Document, Keys
 
@@ -15,7 +15,7 @@ from wavecrew.plan.yaml_positions import Document, Keys
 def read_plan(book: Book, document: Document) -> Plan:
     """The plan as far as it can be read; what is wrong with it is noted in `book`."""
     book.problems.extend(document.problems)
-    known = ("plan", "waves", "tasks", "sync_points")
+    known = ("plan", "waves", "tasks", "sync_points", "claims")
     for key in document.data:
         if key not in known:
             message = f"{key!r} is not a key of a plan"
@@ -37,7 +37,13 @@ def read_plan(book: Book, document: Document) -> Plan:
     ]
     for kind, name in (("wave", "waves"), ("task", "tasks"), ("sync", "sync_points")):
         _check_ids(book, document, kind, name)
-    return Plan(title=title, waves=tuple(waves), tasks=tuple(tasks), sync_points=tuple(syncs))
+    return Plan(
+        title=title,
+        waves=tuple(waves),
+        tasks=tuple(tasks),
+        sync_points=tuple(syncs),
+        claims=_claims(book, document),
+    )
 
 
 def _title(book: Book, document: Document) -> str:
@@ -63,6 +69,23 @@ def _waves(book: Book, document: Document) -> list[Wave]:
         elif (wave := book.add(document, path, Wave, "wave")) is not None:
             waves.append(wave)
     return waves
+
+
+def _claims(book: Book, document: Document) -> tuple[Claim, ...]:
+    """What the document claims, each figure at most once, with its line as ("claim", what)."""
+    claims: dict[str, Claim] = {}
+    for path in _entries(book, document, "claims"):
+        claim = build(document, path, Claim)
+        if isinstance(claim, list):
+            book.problems.extend(claim)
+        elif claim.what in claims:
+            message = f"{claim.what!r} is claimed twice"
+            place = document.place((*path, "what"))
+            book.problems.append(Problem("duplicate_claim", message, place, ids=(claim.what,)))
+        else:
+            claims[claim.what] = claim
+            book.note(document, path, "claim", claim.what)
+    return tuple(claims.values())
 
 
 def _entries(book: Book, document: Document, name: str, *, required: bool = False) -> list[Keys]:

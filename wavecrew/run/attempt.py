@@ -17,13 +17,13 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import park
+from wavecrew.run.branches import park, publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, socket_for
 from wavecrew.run.spec import file_name
 from wavecrew.workspace.model import Author, TreeRejected
-from wavecrew.workspace.refs import attic_ref, ref_for
+from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -68,7 +68,9 @@ class AttemptDesk(Desk):
             self.parts.mirror.import_pack(request.pack, request.tree, self._base)
         except TreeRejected as rejected:
             return self._rejected(request.tree, rejected)
-        return gate(gate_input(self.parts, self._task, self._role, self._base, request.tree, stem))
+        given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
+        sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
+        return gate(replace(given, sandbox=sandbox))
 
     def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
         findings = tuple(
@@ -125,7 +127,9 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
             done = _ended_without(parts, task, attempt, assignment.workspace, ended)
         else:
             done = replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
-    parts.sessions.discard(session_name(task.id, attempt))
+    name = session_name(task.id, attempt)
+    parts.sessions.discard(name)
+    parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
 
 
@@ -248,6 +252,7 @@ def _assignment(
         limits=spec.settings.limits,
         sandbox=spec.settings.sandbox,
         allow_unsandboxed=spec.allow_unsandboxed,
+        lease=parts.lessor.lease(session_name(task.id, attempt), folder / "cache"),
         checks=spec.settings.at("gate"),
         mcp=spec.settings.mcp,
         policy=spec.settings.policy,
@@ -284,7 +289,7 @@ def _workspace(
         root,
         parts.mirror.objects,
         base,
-        parts.sandbox,
+        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
         setup=parts.spec.settings.workspace.setup,
         tree=start_tree(parts, task, attempt, base),
         branch=task.id,
@@ -350,10 +355,7 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     """Publish the branch, say how the attempt ended."""
     branch = ""
     if tried.commit:
-        branch = ref_for(parts.spec.run, task.id)
-        old = parts.repository.read_ref(branch)
-        if old != tried.commit:
-            parts.mirror.publish(branch, tried.commit, old)
+        branch = publish(parts, task, tried.commit)
     elif parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt)):
         branch = attic_ref(parts.spec.run, task.id, attempt)
     parts.log.append(

@@ -6,12 +6,14 @@ they came (the durable engine replays that order) and asks what to start.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wavecrew.plan.model import RoleName, SyncPoint, TaskId
 from wavecrew.run.spec import RunSpec
-from wavecrew.schedule.ready import Schedule
+from wavecrew.schedule.order import ENOUGH, departs
+from wavecrew.schedule.ready import Schedule, hours_of
 
 Result = dict[str, Any]
 """What a workflow returns, JSON: `kind` task or sync, `id`, `status`, and what goes with it."""
@@ -57,8 +59,17 @@ class Progress:
     """Merged task that is being mended -> branches that land once it has."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
+    spent: dict[TaskId, float] = field(default_factory=dict)
+    """Task -> seconds of its attempts so far, as their workflows recorded them."""
+    planned_at: int = 0
+    """How many tasks were merged when the order was last thought over."""
     rounds: dict[str, int] = field(default_factory=dict)
     """Sync point -> how often it was looked at."""
+    agents: int = 0
+    """How many may work at once; the spec's own limit until another is set."""
+
+    def __post_init__(self) -> None:
+        self.agents = self.agents or self.spec.settings.limits.agents
 
     def next(self) -> list[StartTask | StartSync]:
         """What may start now; each is marked as started."""
@@ -71,7 +82,7 @@ class Progress:
             running=self.running,
             blocked=set(self.blocked) | waiting | self.merged,
             open_syncs=self.open_syncs,
-            agents=self.spec.settings.limits.agents,
+            agents=self.agents,
             only=set(self.spec.only),
         )
         return steps + [self._started(StartTask(task, 1)) for task in ready]
@@ -82,6 +93,36 @@ class Progress:
             self._take_sync(result)
         else:
             self._take_task(result)
+
+    @property
+    def left(self) -> frozenset[TaskId]:
+        """The tasks whose order still matters."""
+        return frozenset(
+            task for task in self.spec.only if task not in self.merged and task not in self.blocked
+        )
+
+    @property
+    def is_off_course(self) -> bool:
+        """True when the order is to be thought over: what ended took other shares than estimated.
+
+        Asked again only after as many more have ended as a conclusion needs.
+        """
+        if len(self.merged) < self.planned_at + ENOUGH or len(self.left) < 2:
+            return False
+        estimate = {task.id: hours_of(task) for task in self.spec.tasks}
+        return departs(estimate, self.measured)
+
+    @property
+    def measured(self) -> dict[TaskId, float]:
+        """Merged task -> seconds it took."""
+        return {task: took for task, took in self.spent.items() if task in self.merged}
+
+    def follow(self, order: Sequence[str]) -> None:
+        """Start what is ready in this order from now on; empty: as before."""
+        self.planned_at = len(self.merged)
+        if order:
+            positions = {TaskId(task): at for at, task in enumerate(order)}
+            self.schedule = self.schedule.reordered(positions)
 
     @property
     def is_over(self) -> bool:
@@ -126,7 +167,7 @@ class Progress:
         at_work = sum(self._agent(other) == agent for other in self.running)
         spec = self.spec
         return (
-            len(self.running) < spec.settings.limits.agents
+            len(self.running) < self.agents
             and at_work < spec.role(agent).parallel
             and not self.running & set(spec.plan.tasks_by_id[TaskId(task)].conflicts_with)
         )
@@ -143,6 +184,7 @@ class Progress:
         task = result["id"]
         self.running.discard(task)
         self.attempts[task] = result["attempt"]
+        self.spent[task] = self.spent.get(task, 0.0) + result.get("spent_s", 0.0)
         if result["status"] == "merged":
             self.merged.add(task)
             self.again += self.held.pop(task, [])

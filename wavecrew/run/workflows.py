@@ -8,6 +8,7 @@ a broken environment, a spent budget) halts instead of returning.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from wavecrew.run.manager import record_triage, triage
 from wavecrew.run.parts import Parts
 from wavecrew.run.progress import Progress, Result, StartSync, StartTask
 from wavecrew.run.sync import look_at
+from wavecrew.schedule.order import order_for_run
 from wavecrew.schedule.ready import Schedule
 
 T = TypeVar("T")
@@ -40,7 +42,9 @@ class Workflows(DBOSConfiguredInstance):
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         roles: dict[str, Role] = {role.name: role for role in parts.spec.roles}
-        self.schedule = Schedule(parts.spec.plan, roles, barrier=parts.spec.barrier)
+        spec = parts.spec
+        order = {task: at for at, task in enumerate(spec.order)}
+        self.schedule = Schedule(spec.plan, roles, barrier=spec.barrier, order=order)
         super().__init__(config_name=parts.spec.run)
 
     @DBOS.workflow(max_recovery_attempts=None)
@@ -49,12 +53,16 @@ class Workflows(DBOSConfiguredInstance):
         progress = Progress(self.parts.spec, self.schedule)
         handles: list[Any] = []
         while True:
+            progress.agents = self.limit()
             handles += [self._enqueue(step) for step in progress.next()]
             if not handles:
                 break
             first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
             handles = [h for h in handles if h.workflow_id != first.workflow_id]
             progress.take(first.get_result())
+            if progress.is_off_course:
+                progress.follow(self.think_over(sorted(progress.left), progress.measured))
+                self.schedule = progress.schedule
         outcome, exit_code = progress.outcome()
         self.finish(outcome, exit_code, len(progress.merged))
         return {"outcome": outcome, "exit_code": exit_code}
@@ -65,21 +73,23 @@ class Workflows(DBOSConfiguredInstance):
     ) -> Result:
         """One task from its attempt to its merge, with as many attempts as its role allows."""
         role = self.parts.spec.role(self._task(task_id).agent)
-        why = ""
+        why, spent_s = "", 0.0
         while attempt <= role.attempts or branch:
             if not branch:
                 tried = self.attempt(task_id, attempt, rework)
+                spent_s += tried["spent_s"]
                 if tried["outcome"] != "passed":
                     why = "failed"
+                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     if tried["outcome"] not in TRY_AGAIN:
                         break
-                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     attempt += 1
                     continue
                 branch = tried["commit"]
             landed = self._landed(task_id, attempt, branch, lap)
             if landed["status"] != "rework":
-                return landed | {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
+                told = {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
+                return landed | told | {"spent_s": spent_s}
             branch, rework, why = "", landed["rework"], landed["why"]
             attempt += 1
         reason = (rework or {}).get("reason", "")
@@ -114,11 +124,22 @@ class Workflows(DBOSConfiguredInstance):
         return self.look(sync_id, round_number)
 
     @DBOS.step()
+    def limit(self) -> int:
+        """Agents at once, written down with each decision: a resume may come with another limit."""
+        return self.parts.spec.settings.limits.agents
+
+    @DBOS.step()
     def attempt(self, task_id: str, number: int, rework: Result | None) -> Result:
         def work() -> Result:
             sent_back = wire.Rework.model_validate(rework) if rework else None
+            began = time.monotonic()
             tried = try_task(self.parts, self._task(task_id), number, sent_back)
-            return {"outcome": tried.outcome, "commit": tried.commit, "detail": tried.detail}
+            return {
+                "outcome": tried.outcome,
+                "commit": tried.commit,
+                "detail": tried.detail,
+                "spent_s": time.monotonic() - began,
+            }
 
         return self._guarded(work)
 
@@ -165,6 +186,26 @@ class Workflows(DBOSConfiguredInstance):
                 "send_back": looked.send_back,
                 "rework": looked.rework.model_dump(mode="json") if looked.rework else None,
             }
+
+        return self._guarded(work)
+
+    @DBOS.step()
+    def think_over(self, left: list[str], spent: dict[TaskId, float]) -> list[str]:
+        """A better order for what is left, by what finished tasks took; empty: there is none."""
+
+        def work() -> list[str]:
+            spec = self.parts.spec
+            roles: dict[str, Role] = {role.name: role for role in spec.roles}
+            order = order_for_run(
+                spec.plan,
+                roles,
+                agents=spec.settings.limits.agents,
+                barrier=spec.barrier,
+                only=left,
+                spent=spent,
+                usual=self.schedule.order,
+            )
+            return [str(task) for task in order]
 
         return self._guarded(work)
 

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
+from copy import copy
 from typing import Literal, NamedTuple
 
 from wavecrew.plan.graph import Graph, Node
-from wavecrew.plan.model import Plan, Role, SyncId, TaskId
+from wavecrew.plan.model import Plan, Role, SyncId, Task, TaskId
 
 Barrier = Literal["sync", "wave"]
 ASSUMED_H = 1.0
 """Hours a task without an estimate counts for when the order is made."""
 _NONE: frozenset[str] = frozenset()
+
+
+def hours_of(task: Task) -> float:
+    """The estimate, or what is assumed where there is none; zero hours are an estimate."""
+    return ASSUMED_H if task.estimate_h is None else task.estimate_h
 
 
 class _Entry(NamedTuple):
@@ -36,12 +42,20 @@ class _Entry(NamedTuple):
 class Schedule:
     """The index of one plan. ValueError when the plan has a cycle."""
 
-    def __init__(self, plan: Plan, roles: Mapping[str, Role], *, barrier: Barrier = "sync") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        roles: Mapping[str, Role],
+        *,
+        barrier: Barrier = "sync",
+        order: Mapping[TaskId, int] | None = None,
+    ) -> None:
+        """`order` is task -> position and goes before the longest path; see `order.py`."""
         self.plan = plan
         self.barrier = barrier
         self.parallel = {name: role.parallel for name, role in roles.items()}
         graph = Graph(plan)
-        weighted = {task.id: task.estimate_h or ASSUMED_H for task in plan.tasks}
+        weighted = {task.id: hours_of(task) for task in plan.tasks}
         for node in graph.nodes:
             if node.kind == "task":
                 graph.hours[node] = weighted[TaskId(node.id)]
@@ -72,11 +86,24 @@ class Schedule:
         ]
         self._entries: dict[str, _Entry] = {entry.id: entry for entry in entries}
         self._by_urgency = sorted(entries, key=lambda one: -rest[Node("task", one.id)])
+        if order:
+            self._by_urgency.sort(key=lambda one: order.get(one.id, len(order)))
         self._waiters: dict[str, list[_Entry]] = {}
         for entry in entries:
             for need in entry.needs:
                 self._waiters.setdefault(need, []).append(entry)
         self._graph = graph
+
+    def reordered(self, order: Mapping[TaskId, int]) -> Schedule:
+        """The same with another order; tasks it does not name come after, as they stood."""
+        other = copy(self)
+        other._by_urgency = sorted(self._by_urgency, key=lambda one: order.get(one.id, len(order)))
+        return other
+
+    @property
+    def order(self) -> dict[TaskId, int]:
+        """Task -> position in the order in which ready tasks are started."""
+        return {entry.id: at for at, entry in enumerate(self._by_urgency)}
 
     def ready(
         self,
@@ -88,7 +115,8 @@ class Schedule:
         agents: int,
         only: Set[str] | None = None,
     ) -> tuple[TaskId, ...]:
-        """The tasks to start now, most urgent first (longest path to the end, then plan order).
+        """The tasks to start now, most urgent first: the given order, then the longest path to
+        the end, then plan order.
 
         Never more than `agents` less those running, nor more of a role than it allows.
         """

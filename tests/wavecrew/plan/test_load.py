@@ -245,3 +245,38 @@ def test_the_error_survives_pickling_with_all_its_problems(folder: Path) -> None
     copy = pickle.loads(pickle.dumps(caught.value))
     assert copy.problems == caught.value.problems
     assert str(copy) == str(caught.value)
+
+
+def test_what_a_document_claims_is_read_with_its_line(folder: Path) -> None:
+    change(folder, "tasks.yaml", "tasks:\n", "claims:\n  - {what: makespan_h, hours: 80}\ntasks:\n")
+    loaded = read(folder)
+    assert [(claim.what, claim.hours) for claim in loaded.plan.claims] == [("makespan_h", 80)]
+    place = loaded.where("claim", "makespan_h")
+    assert place is not None
+    assert place.line == 5
+
+
+@pytest.mark.parametrize(
+    ("claims", "kind", "words"),
+    [
+        (
+            "[{what: makespan_h, hours: 8}, {what: makespan_h, hours: 9}]",
+            "duplicate_claim",
+            "twice",
+        ),
+        ("[{what: total, hours: 8}]", "bad_value", "'what' must be"),
+        ("[{what: makespan_h, hours: -1}]", "bad_value", "'hours' must be"),
+        ("[{what: makespan_h, hours: nan}]", "bad_value", "'hours' must be"),
+        ("[{what: makespan_h}]", "missing_key", "lacks 'hours'"),
+        ("[{what: makespan_h, hours: 8, why: x}]", "unknown_key", "'why'"),
+        ("[8]", "not_a_mapping", "claims[1]"),
+        ("8", "no_claims", "must be a list"),
+    ],
+)
+def test_a_claim_that_makes_no_sense_is_told(
+    folder: Path, claims: str, kind: str, words: str
+) -> None:
+    change(folder, "tasks.yaml", "tasks:\n", f"claims: {claims}\ntasks:\n")
+    ((found, place, message),) = problems(folder)
+    assert (found, place) == (kind, "tasks.yaml:4")
+    assert words in message

@@ -146,6 +146,45 @@ def test_only_conflicts_end_with_their_own_exit_code() -> None:
     assert progress.outcome() == ("conflict", 5)
 
 
+def five() -> RunSpec:
+    hours = {"1": 1, "2": 1, "3": 1, "4": 3, "5": 2}
+    tasks = [make_task(one, "a", estimate_h=of) for one, of in hours.items()]
+    return spec_of(tasks, [], [role("a", 3)], agents=3)
+
+
+def test_the_order_of_the_spec_goes_before_the_longest_path() -> None:
+    spec = five()
+    order = {task: at for at, task in enumerate(["2", "1"])}
+    schedule = Schedule(spec.plan, {"a": spec.roles[0]}, order=order)
+    assert Progress(spec, schedule).next() == [StartTask(one, 1) for one in ("2", "1", "4")]
+
+
+def test_when_reality_departs_from_the_estimates_the_rest_is_put_in_another_order() -> None:
+    progress = progress_of(five())
+    assert progress.next() == [StartTask(one, 1) for one in ("4", "5", "1")]
+    for task, took in (("4", 3.0), ("5", 2.0), ("1", 1.0)):
+        progress.take(merged(task) | {"spent_s": took})
+    assert not progress.is_off_course
+    progress = progress_of(five())
+    progress.next()
+    for task, took in (("4", 3.0), ("5", 2.0), ("1", 50.0)):
+        assert not progress.is_off_course
+        progress.take(merged(task) | {"spent_s": took})
+    assert progress.is_off_course
+    assert progress.left == {"2", "3"}
+    progress.follow(["3", "2"])
+    assert not progress.is_off_course
+    assert progress.next() == [StartTask(one, 1) for one in ("3", "2")]
+
+
+def test_landing_again_adds_to_the_time_of_a_task_and_takes_none_away() -> None:
+    progress = progress_of(two_waves())
+    progress.next()
+    progress.take(merged("1") | {"spent_s": 4.0})
+    progress.take(merged("1", 2) | {"spent_s": 3.0})
+    assert progress.measured == {"1": 7.0}
+
+
 @st.composite
 def specs(draw: st.DrawFn) -> RunSpec:
     count = draw(st.integers(1, 12))
@@ -190,6 +229,10 @@ def test_every_story_keeps_the_rules_and_comes_to_an_end(
             break
         step = in_flight.pop(data.draw(st.integers(0, len(in_flight) - 1)))
         progress.take(_played(step, progress, data))
+        if progress.is_off_course:
+            left = sorted(progress.left)
+            progress.follow(data.draw(st.just([]) | st.permutations(left)))
+            assert not progress.is_off_course
     assert progress.is_over
     outcome, code = progress.outcome()
     assert (code == 0) == (progress.merged >= set(spec.only) and not progress.blocked)
@@ -209,6 +252,7 @@ def _played(step: StartTask | StartSync, progress: Progress, data: st.DataObject
             "rework": {},
         }
     head = {"kind": "task", "id": step.task, "attempt": step.attempt, "lap": step.lap}
+    head["spent_s"] = data.draw(st.sampled_from([0.0, 1.0, 1.0, 60.0]))
     others = sorted(progress.merged - {step.task})
     may_need = others and step.lap < 2
     choices = ["merged", "merged", "merged", "blocked", *(["needs"] if may_need else [])]
