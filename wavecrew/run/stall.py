@@ -84,8 +84,9 @@ class StallWatch:
                 own_s = self._allowed.model_s if is_model else self._allowed.tool_s
                 tool = str(self._request.get("tool", ""))
                 self._sign("a model call" if is_model else f"the tool call {tool!r}", own_s)
-            else:
-                self._replied(record)
+            else:  # a reply, or that the workspace was restored
+                if record["record"] == "reply":
+                    self._replied(record)
                 self._sign("", 0.0)
 
     def heard(self, request: Request, reply: Reply) -> None:

@@ -271,3 +271,11 @@ for line in sys.stdin:
         host.close()
     assert (ended.outcome, ended.detail) == ("gave_up", "enough")
     assert json.loads((tmp_path / "1" / "assignment.json").read_text())["subject"] == "1.1"
+
+
+def test_a_restored_workspace_is_a_sign_of_life_and_no_reply() -> None:
+    one = Watched()
+    one.after(90)
+    one.watch.recorded({"record": "restored", "snapshot": "a" * 40})
+    assert not one.after(90)
+    assert "no progress" in one.after(20)
