@@ -48,7 +48,6 @@ class AttemptDesk(Desk):
         self._task = task
         self._role = role
         self._base = base
-        self._failed = 0
         self._answers[wire.Submit] = self._submit
 
     def _submit(self, request: wire.Submit) -> wire.Reply:
@@ -57,11 +56,20 @@ class AttemptDesk(Desk):
         with self.parts.gates:
             report = known or self.parts.unless_stopping(self._judge(request, stem))
         accepted = report.verdict == "pass"
-        self._failed += not accepted
         commit = self._commit(request, report) if accepted else ""
         self._record(request, report, commit, stem)
-        left = max(0, self._role.attempts - self._failed)
+        left = max(0, self._role.attempts - self._refused())
         return wire.Gated(report=report, accepted=accepted, attempts_left=left)
+
+    def _refused(self) -> int:
+        """Submissions of this attempt that did not pass, before a resume too."""
+        facts = [event.fact for event in self.parts.log.read()]
+        return sum(
+            isinstance(fact, e.GateFinished)
+            and (fact.task, fact.attempt) == (self.task, self.attempt)
+            and fact.verdict != "pass"
+            for fact in facts
+        )
 
     def _judge(self, request: wire.Submit, stem: str) -> GateReport:
         try:
