@@ -66,8 +66,9 @@ class AttemptJournal:
     ) -> dict[str, Any]:
         """The reply to `request`: the recorded one, or what `effect` returns.
 
-        A new exchange is on disk as an intent before `effect` runs and as a reply
-        before this returns. What `effect` raises is not recorded. `beside` stands
+        A new exchange is written as an intent before `effect` runs, which outlives
+        the process, and synced as a reply before this returns, which outlives the
+        machine. What `effect` raises is not recorded. `beside` stands
         with the intent for those who read the journal, and is no part of the
         request. JournalDiverged when the recording has another request at this place.
         """
@@ -79,6 +80,7 @@ class AttemptJournal:
         self._append(intent | told)
         reply = effect()
         self._append({"record": "reply", "kind": kind, "digest": digest, "reply": reply})
+        os.fdatasync(self._descriptor)
         self.last_snapshot = reply.get("snapshot") or self.last_snapshot
         return reply
 
@@ -108,7 +110,6 @@ class AttemptJournal:
         written = os.write(self._descriptor, data)
         while written < len(data):
             written += os.write(self._descriptor, data[written:])
-        os.fdatasync(self._descriptor)
 
 
 def digest_of(kind: str, request: dict[str, Any]) -> str:
