@@ -26,7 +26,8 @@ _NAMED = re.compile(
     r"^\W*(?:[A-Za-z]+\s+)?#?(?P<id>[A-Za-z]{0,4}-?\d+(?:[.\-]\d+)*[a-z]?)\s*[:.)\-–—]"
 )
 _ACCEPTANCE = re.compile(
-    r"\b(?:acceptance|success criteria|definition of done|done when|expected (?:output|result)s?)\b"
+    r"\b(?:acceptance|success criteria|definition of done|done when|test requirements"
+    r"|expected (?:output|result)s?)\b"
     r"[^:：\n]{0,30}[:：*_\s]*(?P<rest>.*)$",
     re.IGNORECASE,
 )
@@ -54,7 +55,8 @@ class Bodies:
         if not text and member in self._named:
             name, heading = self._named[member]
             text = self._section(self._files[name], heading)
-        text = clean(dedent(text.expandtabs(4)))
+        text = "\n".join(line.rstrip() for line in clean(dedent(text.expandtabs(4))).split("\n"))
+        text = text.removesuffix("\n---").rstrip()
         return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n..."
 
     def title(self) -> str:
@@ -78,7 +80,7 @@ class Bodies:
             if other is not None and other.level <= heading.level:
                 end = number - 1
                 break
-        return "\n".join(file.lines[heading.line : end]).removesuffix("\n---").strip("\n")
+        return "\n".join(file.lines[heading.line : end]).strip("\n")
 
 
 def lead_of(source: Source) -> str:

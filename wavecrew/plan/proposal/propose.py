@@ -79,6 +79,7 @@ class _Proposer:
             sync_points=syncs,
             claims=claims,
         )
+        self._ask_about_circles()
         self._ask_in_general(tasks, origins)
         return Proposal(
             plan=plan,
@@ -254,6 +255,14 @@ class _Proposer:
                 text = f"the document also claims {claim.value:g} hours; which of them?"
                 self.questions.ask("claim_differs", text, [what], ("claim", what, "hours"))
         return tuple(claims.values())
+
+    def _ask_about_circles(self) -> None:
+        """They are written as the document has them: which statement is wrong, only people know."""
+        for found in self.plan.diagnostics:
+            ids = [one for written in found.ids for one in self.ids_of.get(written, ())]
+            if found.kind == "cycle" and ids:
+                at: At = ("task", ids[0], "depends_on")
+                self.questions.ask("cycle", f"{line_of(found.message)}; what is wrong?", ids, at)
 
     def _ask_in_general(self, tasks: list[Task], origins: Mapping[str, ImportedTask]) -> None:
         at: At = ("tasks",)

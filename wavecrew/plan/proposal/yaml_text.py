@@ -28,7 +28,10 @@ _WIDTH = 100
 _FLAT = 70
 """Characters up to which a list or text stays in one line."""
 _ID_KEYS = frozenset(
-    "id wave depends_on conflicts_with after_waves after_tasks holds_waves holds_tasks".split()
+    (
+        *("id", "wave", "depends_on", "conflicts_with"),
+        *("after_waves", "after_tasks", "holds_waves", "holds_tasks"),
+    )
 )
 _ANCHOR = "specialist_tools"
 Asked = Mapping[At, Sequence[str]]
