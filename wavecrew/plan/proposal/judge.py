@@ -7,7 +7,7 @@ what both have found is told once, at its line of the document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wavecrew.plan.lint import check
 from wavecrew.plan.load import Loaded
@@ -54,8 +54,6 @@ _RANKS: tuple[tuple[Severity, str, str], ...] = (
     ("warning", "intra_wave_dependency", "a wave is no barrier for its own tasks; they will wait"),
 )
 _RANK = {kind: (at, severity, mend) for at, (severity, kind, mend) in enumerate(_RANKS)}
-_SAME = {"wave_order": "wave_contradicts_dependency", "cycle": "cycle", "across_sync": "cycle"}
-"""What the linter finds -> what a reader may have found already about the same tasks."""
 
 
 def judge(
@@ -108,8 +106,9 @@ def _linted(plan: ImportedPlan, proposal: Proposal, converging: Sequence[str]) -
         if found.kind == "agent_overload"
         for one in found.ids
     }
+    told = _told(plan.diagnostics)
     for one in check(loaded, converging):
-        if one.kind in _OUR_OWN or _is_told(one, plan.diagnostics):
+        if one.kind in _OUR_OWN or told(one):
             continue
         if one.kind == "overloaded_role" and set(one.ids) & overloaded:
             continue
@@ -120,9 +119,15 @@ def _linted(plan: ImportedPlan, proposal: Proposal, converging: Sequence[str]) -
         yield one
 
 
-def _is_told(problem: Problem, diagnostics: Iterable[Diagnostic]) -> bool:
-    kind = _SAME.get(problem.kind)
-    if kind is None:
-        return False
-    tasks = set(problem.ids[1:] if problem.kind == "across_sync" else problem.ids)
-    return any(found.kind == kind and tasks <= set(found.ids) for found in diagnostics)
+def _told(diagnostics: Iterable[Diagnostic]) -> Callable[[Problem], bool]:
+    """Whether a reader has already found what the linter finds."""
+    pairs = {frozenset(one.ids) for one in diagnostics if one.kind == "wave_contradicts_dependency"}
+    circles = [set(one.ids) for one in diagnostics if one.kind == "cycle"]
+
+    def told(problem: Problem) -> bool:
+        if problem.kind == "wave_order":
+            return frozenset(problem.ids) in pairs
+        tasks = set(problem.ids[1:] if problem.kind == "across_sync" else problem.ids)
+        return problem.kind in ("cycle", "across_sync") and any(tasks <= one for one in circles)
+
+    return told

@@ -69,6 +69,7 @@ class _Proposer:
                 tasks.append(self._task(position, entry, member, needs[position], apart))
                 origins[one] = entry
                 where["task", one] = self.places.of_task(entry)
+                where.setdefault(("role", self.role_of[position]), where["task", one])
         made = SyncPoints(self.plan, self.row, self.ids_of, self.questions)
         syncs, sync_places = made.build(tasks, self.places.of_line)
         claims = self._claims(where)

@@ -158,7 +158,7 @@ def _contract(contract: Contract) -> Any:
     return CommentedMap(symbol=_text(contract.symbol), signature=_text(contract.signature))
 
 
-def _text(text: str) -> str:
+def _text(text: str) -> Any:
     """Plain, folded or literal, whichever gives back the same text."""
     whole = text.replace("\n", "")
     odd = not whole.isprintable() or text != text.strip() or not text
