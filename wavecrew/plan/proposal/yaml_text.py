@@ -7,6 +7,7 @@ in blocks, short lists in one line, a question stands above its value.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ _ID_KEYS = frozenset(
         *("after_waves", "after_tasks", "holds_waves", "holds_tasks"),
     )
 )
+_PLAIN = re.compile(r"[^\W_][\w ./()+;=<>$^~'-]*|[/.\w][\w./-]*")
+"""Text that means the same with and without quotes, in blocks and in lists."""
 _ANCHOR = "specialist_tools"
 Asked = Mapping[At, Sequence[str]]
 """What is asked beside which value."""
@@ -167,7 +170,9 @@ def _text(text: str) -> Any:
         return DoubleQuotedScalarString(text)
     if len(lines) > 1:
         return LiteralScalarString(text)
-    return FoldedScalarString(text) if len(text) > _FLAT and "  " not in text else text
+    if len(text) > _FLAT and "  " not in text:
+        return FoldedScalarString(text)
+    return text if _PLAIN.fullmatch(text) else DoubleQuotedScalarString(text)
 
 
 def _flat(entry: CommentedMap) -> CommentedMap:
