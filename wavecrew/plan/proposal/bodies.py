@@ -7,7 +7,8 @@ section of its heading or the indented lines of its list item.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from textwrap import dedent
 from typing import NamedTuple
@@ -26,7 +27,7 @@ _NAMED = re.compile(
     r"^\W*(?:[A-Za-z]+\s+)?#?(?P<id>[A-Za-z]{0,4}-?\d+(?:[.\-]\d+)*[a-z]?)\s*[:.)\-–—]"
 )
 _ACCEPTANCE = re.compile(
-    r"\b(?:acceptance|success criteria|definition of done|done when|test requirements"
+    r"\b(?:acceptance|success[ _]criteria|definition of done|done when|test requirements"
     r"|expected (?:output|result)s?)\b"
     r"[^:：\n]{0,30}[:：*_\s]*(?P<rest>.*)$",
     re.IGNORECASE,
@@ -42,8 +43,12 @@ class Heading(NamedTuple):
 class Bodies:
     """The text of each task; built once for a document."""
 
-    def __init__(self, source: Source, ids: Collection[str]) -> None:
+    def __init__(self, source: Source, tasks: Iterable[ImportedTask], ids: Collection[str]) -> None:
         self.lead = lead_of(source)
+        self._folder = source.folder if source.is_folder else ""
+        in_file = Counter(task.file for task in tasks if task.file)
+        self._alone = {name for name, count in in_file.items() if count == 1}
+        """Files that are one task as a whole; with a single file nothing tells that."""
         self._files = {file.name: file for file in source.files}
         self._headings = {file.name: _headings(file) for file in source.files}
         self._named = _named_headings(self._headings, ids)
@@ -60,12 +65,13 @@ class Bodies:
         return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n..."
 
     def title(self) -> str:
-        """The first heading of the document that leads; "" without one."""
-        headings = self._headings.get(self.lead, {})
-        return next((clean(one.text) for one in headings.values()), "")
+        """The top heading of the document that leads, else the folder's name; "" without."""
+        headings = list(self._headings.get(self.lead, {}).values())
+        top = [one for one in headings if one.level == 1] or headings[: not self._folder]
+        return clean(top[0].text) if top else self._folder
 
     def _below(self, file: SourceFile, line: int) -> str:
-        if line == 0:
+        if line == 0 or file.name in self._alone:
             return re.sub(r"\A---\n.*?\n---\n", "", file.text, count=1, flags=re.DOTALL)
         if line in self._headings[file.name]:
             return self._section(file, self._headings[file.name][line])
@@ -97,7 +103,7 @@ def acceptance(body: str) -> str:
         hit = _ACCEPTANCE.search(line) if len(line) < 300 else None
         if hit is None:
             continue
-        if rest := hit["rest"].strip(" *_"):
+        if rest := hit["rest"].strip(" *_<>"):
             return rest
         listed: list[str] = []
         for below in lines[at + 1 :]:

@@ -53,7 +53,9 @@ _RANKS: tuple[tuple[Severity, str, str], ...] = (
     ("warning", "no_estimate", ""),
     ("warning", "intra_wave_dependency", "a wave is no barrier for its own tasks; they will wait"),
 )
-_RANK = {kind: (at, severity, mend) for at, (severity, kind, mend) in enumerate(_RANKS)}
+_RANK: dict[str, tuple[int, Severity, str]] = {
+    kind: (at, severity, mend) for at, (severity, kind, mend) in enumerate(_RANKS)
+}
 
 
 def judge(
@@ -73,7 +75,8 @@ def _order(one: Problem) -> tuple[bool, int, str, int]:
 
 
 def _problem(found: Diagnostic, places: Places) -> Problem:
-    _, severity, mend = _RANK.get(found.kind, (0, "warning", ""))
+    unranked: tuple[int, Severity, str] = (0, "warning", "")
+    _, severity, mend = _RANK.get(found.kind, unranked)
     place = places.of_line(found.line, found.file)
     # A document's text may hold control characters, which a terminal would obey.
     ids = tuple(line_of(one) for one in found.ids)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wavecrew.plan.graph import Node, knots
-from wavecrew.plan.model import Claim, Plan, Role, RoleName, Task, TaskId
+from wavecrew.plan.model import Archetype, Claim, Plan, Role, RoleName, Task, TaskId
 from wavecrew.plan.problem import Place
 from wavecrew.plan.proposal.bodies import Bodies, acceptance
 from wavecrew.plan.proposal.model import At, Proposal, Questions
@@ -51,7 +51,7 @@ class _Proposer:
         self.ids_of: dict[str, tuple[TaskId, ...]] = {}
         """Id as written, of an entry or of a member of a range -> task ids."""
         self._map_ids()
-        self.bodies = Bodies(source, {str(one) for ids in self.ids.values() for one in ids})
+        self.bodies = Bodies(source, plan.tasks, set(map(str, self.ids_of)))
         self.places = Places(source)
         self.roles = Roles(managers, self.questions, tests_folder)
         self.role_of: dict[int, RoleName] = {}
@@ -119,7 +119,7 @@ class _Proposer:
                 self.role_of.update((positions[id(task)], name) for task in tasks)
                 continue
             sorts: dict[str, list[ImportedTask]] = {}
-            kinds = {id(task): archetype([task])[0] for task in tasks}
+            kinds: dict[int, Archetype] = {id(task): archetype([task])[0] for task in tasks}
             for task in tasks:
                 sorts.setdefault(kinds[id(task)], []).append(task)
             for members in sorts.values():
@@ -206,14 +206,16 @@ class _Proposer:
                 [one],
                 ("tasks",),
             )
+        plain_title = title.rstrip(" .")
         files = paths(entry)
         tests = (f"/{self.tests_folder}/",) if files and self.tests_folder else ()
         return Task(
             id=one,
             title=title,
             agent=self.role_of[position],
-            description=body or f"{title}.",
-            expected_output=expected or f"{title}: the code, and tests that show that it works.",
+            description=body or f"{plain_title}.",
+            expected_output=expected
+            or f"{plain_title}: the code, and tests that show that it works.",
             wave=self.row.wave_of.get(entry.group or ""),
             group="" if (entry.group or "") in self.row.wave_of else line_of(entry.group or ""),
             estimate_h=self._hours(entry, one),

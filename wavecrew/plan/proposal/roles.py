@@ -28,7 +28,7 @@ _WORDS: dict[Archetype, str] = {
     "integration": "tests? testing integrat\\w+ e2e performance docs? documentation deploy\\w*"
     " ci release polish reviews? qa audits? benchmarks? verif\\w+ validat\\w+ optimi[sz]\\w+",
 }
-_PATTERNS = {
+_PATTERNS: dict[Archetype, re.Pattern[str]] = {
     kind: re.compile(rf"(?<![a-z])(?:{'|'.join(words.split())})(?![a-z])", re.IGNORECASE)
     for kind, words in _WORDS.items()
 }

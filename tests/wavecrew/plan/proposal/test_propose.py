@@ -11,7 +11,7 @@ from wavecrew.plan.readers.consistency import examine
 from wavecrew.plan.readers.detect import import_plan
 from wavecrew.plan.readers.model import Claim, Edge, Gate, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.registry import READERS
-from wavecrew.plan.readers.source import source_of
+from wavecrew.plan.readers.source import folder_of, source_of
 from wavecrew.plan.settings import Settings
 
 PLAN = """\
@@ -260,3 +260,36 @@ def test_of_two_claims_the_first_is_written_and_the_other_asked_about() -> None:
     proposal = made(ImportedTask("1", "One", hours=1, hours_min=1, hours_max=1), claims=claims)
     assert [claim.hours for claim in proposal.plan.claims] == [65]
     assert any("67 hours" in one.text for one in proposal.questions)
+
+
+def test_a_file_that_is_one_task_is_its_description_as_a_whole() -> None:
+    text = """---
+phase: 01-core
+plan: 0{0}
+type: execute
+wave: {0}
+depends_on: []
+files_modified: [src/part{0}.py]
+---
+<objective>
+Build part {0}.
+</objective>
+
+## Steps
+
+Write the test first.
+
+<success_criteria>
+- Part {0} answers
+</success_criteria>
+"""
+    files = {f"01-0{number}-PLAN.md": text.format(number) for number in (1, 2)}
+    source = folder_of(files, "01-core")
+    proposal = propose(import_plan(source, READERS), source)
+    first, second = proposal.plan.tasks
+    assert proposal.plan.title == "01-core"
+    assert (first.id, second.id) == ("01-01", "01-02")
+    assert "Write the test first." in first.description
+    assert "depends_on" not in first.description
+    assert second.expected_output == "- Part 2 answers"
+    assert first.may_write == ("src/part1.py",)
