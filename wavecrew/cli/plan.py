@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wavecrew.plan.load import Loaded
     from wavecrew.plan.locate import Files
@@ -97,12 +97,12 @@ def _lint(files: Files) -> tuple[Problem, ...]:
         return rejected.problems
 
 
-def _tell(names: dict[str, str | None], problems: Sequence[Problem], *, as_json: bool) -> None:
+def _tell(names: Mapping[str, str | None], problems: Sequence[Problem], *, as_json: bool) -> None:
     from wavecrew.plan.outline import Line
 
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
-        print_json({"ok": not errors, "files": names, "problems": _data(problems)})
+        print_json({"ok": not errors, "files": dict(names), "problems": _data(problems)})
     else:
         verdict = "the plan can be run" if not errors else "the plan cannot be run"
         warnings = len(problems) - errors

@@ -21,6 +21,7 @@ def write_all(files: Sequence[tuple[Path, str]], *, replace: bool) -> None:
     if taken and not replace:
         raise _exists(taken)
     parts: list[Path] = []
+    olds: list[Path | None] = []
     undo: list[tuple[Path, Path | None]] = []
     at = files[0][0]
     try:
@@ -29,11 +30,10 @@ def write_all(files: Sequence[tuple[Path, str]], *, replace: bool) -> None:
             parts.append(_partial(path, text))
         for (path, _), part in zip(files, parts, strict=True):
             at = path
-            undo.append((path, _keep(path, part, replace=replace)))
+            olds.append(_keep(path, part, replace=replace))
             os.replace(part, path) if replace else os.link(part, path)
+            undo.append((path, olds[-1]))
     except OSError as error:
-        if isinstance(error, FileExistsError) and undo:
-            undo.pop()  # someone else's file, which appeared meanwhile
         _undo(undo)
         if isinstance(error, FileExistsError):
             raise _exists([at]) from None
@@ -42,8 +42,11 @@ def write_all(files: Sequence[tuple[Path, str]], *, replace: bool) -> None:
             where=str(at),
             mend="nothing was written; name a folder that exists and may be written with --out",
         ) from None
+    except BaseException:
+        _undo(undo)
+        raise
     finally:
-        for left in (*parts, *(old for _, old in undo if old is not None)):
+        for left in (*parts, *(old for old in olds if old is not None)):
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
 
