@@ -9,13 +9,15 @@ stay as they are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from crewai import Agent, Task
+from typing import TYPE_CHECKING
 
 from wavecrew.errors import PlanError
 from wavecrew.plan.model import Contract
 from wavecrew.plan.model import Task as PlanTask
 from wavecrew.run.wire import Assignment, DependencyResult, Rework
+
+if TYPE_CHECKING:  # a replay writes the same texts without loading CrewAI
+    from crewai import Agent, Task
 
 CHANGED_SHOWN = 12
 """Paths of a dependency that are named; the rest is counted."""
@@ -23,6 +25,8 @@ CHANGED_SHOWN = 12
 
 def build_task(assignment: Assignment, agent: Agent) -> Task:
     """The CrewAI task of an assignment; its description is the whole first message."""
+    from crewai import Task
+
     return Task(
         name=conversation(assignment),
         description=first_message(assignment),

@@ -113,7 +113,11 @@ class Attempt:
         self.exchange("tool", {"tool": "start"}, lambda: {"snapshot": self.workspace.snapshot()})
 
     def exchange(
-        self, kind: Exchange, request: dict[str, Any], effect: Callable[[], dict[str, Any]]
+        self,
+        kind: Exchange,
+        request: dict[str, Any],
+        effect: Callable[[], dict[str, Any]],
+        beside: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The journal's reply, after the stop was checked and the workspace matches the journal."""
         self.stop.check()
@@ -121,7 +125,8 @@ class Attempt:
             self._must_restore = False
             if self.journal.last_snapshot:
                 self.workspace.restore(self.journal.last_snapshot)
-        return self.journal.exchange(kind, request, effect)
+                self.journal.mark_restored()
+        return self.journal.exchange(kind, request, effect, beside)
 
     def ask(self, request: Request) -> Reply:
         """The line as tools see it; a last refused submission is remembered."""
@@ -153,12 +158,15 @@ class Attempt:
             self.line.ask(Settle(reserved=reserved, tokens=0))
             raise
 
-    def settle(self, reserved: int, tokens: int) -> None:
-        """Tell what a call took; 0 gives the whole reservation back."""
+    def settle(self, reserved: int, tokens: int, wait_s: float = 0.0) -> None:
+        """Tell what a call took; 0 gives the whole reservation back.
+
+        `wait_s` is how long the provider asked to wait before the next try.
+        """
         if tokens:
             self.model_calls += 1
             self.tokens += tokens
-        self.line.ask(Settle(reserved=reserved, tokens=tokens))
+        self.line.ask(Settle(reserved=reserved, tokens=tokens, wait_s=wait_s))
 
     def step(self, what: str, brief: str, tokens: int = 0) -> None:
         """Report progress. Replayed steps are reported too: the engine knows them by number."""

@@ -8,57 +8,21 @@ do not know it are asked with `auto` from then on.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from crewai import BaseLLM
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
-from crews import history, provider
+from crews import history, provider, request
 from crews.attempt import Attempt
 from crews.endings import IncompleteAnswer
 from crews.history import Message
-from wavecrew.plan.model import Record
+from crews.request import CHARS_PER_TOKEN, Answer, Offer, as_openai
 from wavecrew.plan.settings import ModelSettings
 
-CHARS_PER_TOKEN = 4
-COMFORT_CHARS = 64_000
-"""Where elision begins, however large the window is: every character is paid on every call."""
-WINDOW_SHARE = 0.85
-"""The rest of the window is left to the answer."""
 ANSWER_TOKENS = 2000
 """Allowance for the answer in what is reserved before a call."""
-
-
-class ToolCall(Record):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
-
-    id: str
-    name: str
-    arguments: str
-    """As the model wrote it; may be anything."""
-
-
-class Answer(Record):
-    """What the model said and which tools it wants, at least one of both."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=False)
-
-    say: str
-    calls: tuple[ToolCall, ...]
-
-    def as_message(self) -> Message:
-        """The assistant's message for the conversation; what it said beside its calls is kept."""
-        message: Message = {"role": "assistant", "content": self.say or None}
-        if self.calls:
-            message["tool_calls"] = [_as_openai(call) for call in self.calls]
-        return message
-
-
-def _as_openai(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
 
 
 class ChatModel(BaseLLM):
@@ -72,8 +36,7 @@ class ChatModel(BaseLLM):
 
     _tool_choice: str = PrivateAttr(default="required")
     _tools: list[dict[str, Any]] = PrivateAttr(default_factory=list)
-    _tools_digest: str = PrivateAttr(default="")
-    _tools_chars: int = PrivateAttr(default=0)
+    _offer: Offer = PrivateAttr(default=Offer((), "", 0))
     _told_window_chars: int = PrivateAttr(default=0)
 
     @classmethod
@@ -101,7 +64,7 @@ class ChatModel(BaseLLM):
 
     def get_context_window_size(self) -> int:
         """Tokens a request may take; CrewAI's default is 4096."""
-        return int(self.context_window * WINDOW_SHARE)
+        return request.window_tokens(self.context_window)
 
     def get_input_tokens_count(
         self, messages: Any, tools: Any = None, response_model: Any = None
@@ -128,7 +91,7 @@ class ChatModel(BaseLLM):
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
         answer = self.answer(messages, tools or [])
-        return [_as_openai(call) for call in answer.calls] or answer.say
+        return [as_openai(call) for call in answer.calls] or answer.say
 
     def answer(self, messages: list[Message], tools: list[dict[str, Any]]) -> Answer:
         """The next answer; `messages` may be elided in place.
@@ -138,7 +101,9 @@ class ChatModel(BaseLLM):
         """
         self._know(tools)
         self._fit(messages)
-        reply = self.attempt.exchange("model", self._request(messages), lambda: self._ask(messages))
+        asked = request.proof(messages, self._offer.digest)
+        beside = {"schemas": tools} if "opening" in asked else None
+        reply = self.attempt.exchange("model", asked, lambda: self._ask(messages), beside)
         self._told_window_chars = reply["window_chars"] or self._told_window_chars
         self._account(reply["usage"])
         calls = ", ".join(call["name"] for call in reply["calls"])
@@ -147,38 +112,22 @@ class ChatModel(BaseLLM):
 
     def _know(self, tools: list[dict[str, Any]]) -> None:
         if tools is not self._tools:
-            encoded = json.dumps(tools, sort_keys=True)
-            self._tools, self._tools_chars = tools, len(encoded)
-            self._tools_digest = hashlib.sha256(encoded.encode()).hexdigest()
+            self._tools, self._offer = tools, Offer.of(tools)
 
     def _fit(self, messages: list[Message], *, window_chars: int = 0) -> None:
-        window = self.get_context_window_size() * CHARS_PER_TOKEN - self._tools_chars
-        for narrower in (self._told_window_chars, window_chars):
-            window = min(window, narrower or window)
-        if not history.fit(messages, comfort_chars=min(COMFORT_CHARS, window), window_chars=window):
+        narrower = (self._told_window_chars, window_chars)
+        if not request.fit(messages, self.context_window, self._offer.chars, narrower):
             raise IncompleteAnswer(
                 f"the conversation is longer than the model's window of {self.context_window} "
                 "tokens, even without old outputs"
             )
-
-    def _request(self, messages: list[Message]) -> dict[str, Any]:
-        """What stands in the journal: the opening once, then only proof of what was sent."""
-        encoded = json.dumps(messages, sort_keys=True).encode()
-        request: dict[str, Any] = {
-            "messages": len(messages),
-            "digest": hashlib.sha256(encoded).hexdigest(),
-            "tools": self._tools_digest,
-        }
-        if len(messages) <= history.OPENING:
-            request["opening"] = [dict(message) for message in messages]
-        return request
 
     def _ask(self, messages: list[Message]) -> dict[str, Any]:
         """One paid call, however many tries it takes."""
         estimate = self._estimate(messages)
         while True:
             self.attempt.reserve(estimate)
-            tokens = 0
+            tokens, wait_s = 0, 0.0
             try:
                 reply = self._complete(messages)
                 tokens = reply["usage"]["total"] = reply["usage"]["total"] or estimate
@@ -186,11 +135,11 @@ class ChatModel(BaseLLM):
             except provider.RateLimited as busy:
                 wait_s = busy.wait_s or self.breath_s
             finally:
-                self.attempt.settle(estimate, tokens)
+                self.attempt.settle(estimate, tokens, wait_s)
             self.attempt.stop.sleep(wait_s)  # a storm slows the attempt and fails nothing
 
     def _estimate(self, messages: list[Message]) -> int:
-        chars = history.size_of(messages) + self._tools_chars
+        chars = history.size_of(messages) + self._offer.chars
         return chars // CHARS_PER_TOKEN + ANSWER_TOKENS
 
     def _complete(self, messages: list[Message], *, narrowed: int = 0) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from tools.output import Outputs
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.run.wire import Assignment, EngineLine
 from wavecrew.sandbox import open_sandbox
+from wavecrew.sandbox.furnished import Furnished
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.workspace import Workspace
 
@@ -133,7 +134,11 @@ def _place(assignment: Assignment) -> tuple[Sandbox, Workspace | manager.NoWorks
     place = assignment.workspace
     if assignment.kind != "task" and not place.root.exists():
         return manager.NoSandbox(), manager.NoWorkspace(place.root)
-    sandbox = open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed)
+    sandbox = Furnished(
+        open_sandbox(assignment.sandbox, allow_unsandboxed=assignment.allow_unsandboxed),
+        assignment.lease.env,
+        cache=assignment.lease.cache,
+    )
     return sandbox, Workspace.open(place.root, place.objects, place.base, sandbox)
 
 

@@ -14,11 +14,13 @@ from typing import Any
 from crewai.agents.agent_executor import AgentExecutor, AgentExecutorState
 from crewai.agents.parser import AgentFinish
 
-from crews.chat_model import Answer, ChatModel
+from crews.chat_model import ChatModel
 from crews.endings import GaveUp, OutOfSteps
 from crews.history import Message
+from crews.request import Answer, nudge, opening, result_message
 from crews.role import system_text
-from crews.tool_adapter import RegistryTool, ToolBelt, ToolReply
+from crews.tool_adapter import RegistryTool, ToolBelt
+from crews.tool_call import ToolReply
 
 NUDGES = 3
 """Answers in a row without a tool call before the attempt is given up."""
@@ -39,12 +41,7 @@ class LeanExecutor(AgentExecutor):
         """
         _, belt = self._parts()
         assert self.task is not None
-        self.state.messages.extend(
-            [
-                {"role": "system", "content": system_text(belt.role)},
-                {"role": "user", "content": self.task.description},
-            ]
-        )
+        self.state.messages.extend(opening(system_text(belt.role), self.task.description))
 
     def kickoff(self, *_: Any, **__: Any) -> None:
         """The loop. Raises the endings of `crews.endings`; never returns without an answer."""
@@ -80,7 +77,7 @@ def _use_tools(belt: ToolBelt, answer: Answer, messages: list[Message]) -> ToolR
     """The reply that ends the conversation, if one does; later calls of the turn are not made."""
     for call in answer.calls:
         reply = belt.use(call.name, call.arguments)
-        messages.append({"role": "tool", "tool_call_id": call.id, "content": reply.text})
+        messages.append(result_message(call, reply.text))
         if reply.ended:
             return reply
     return None
@@ -89,5 +86,4 @@ def _use_tools(belt: ToolBelt, answer: Answer, messages: list[Message]) -> ToolR
 def _nudge(prose: int, ending: str) -> Message:
     if prose > NUDGES:
         raise GaveUp(f"{prose} answers in a row without a tool call")
-    text = f"Nothing was done: only tool calls count. Call a tool; when all is done, `{ending}`."
-    return {"role": "user", "content": text}
+    return nudge(ending)

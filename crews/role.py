@@ -7,11 +7,15 @@ substitute braces in it and ask for answers in prose.
 
 from __future__ import annotations
 
-from crewai import Agent
-from crewai.tools import BaseTool
+from typing import TYPE_CHECKING
 
-from crews.chat_model import ChatModel
 from wavecrew.plan.model import Role
+
+if TYPE_CHECKING:  # a replay writes the same texts without loading CrewAI
+    from crewai import Agent
+    from crewai.tools import BaseTool
+
+    from crews.chat_model import ChatModel
 
 SPECIALIST_RULES = """\
 You work in a private copy of the repository and act only through tools; prose has no effect. \
@@ -24,6 +28,8 @@ their work. You change no code: you find out what is wrong, who mends it, and re
 
 def build_agent(role: Role, model: ChatModel, tools: list[BaseTool]) -> Agent:
     """One agent for one attempt, with everything of CrewAI's that retries or caches off."""
+    from crewai import Agent
+
     from crews.executor import LeanExecutor
 
     return Agent(

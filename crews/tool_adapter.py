@@ -15,15 +15,14 @@ from typing import Any
 
 from crewai.tools import BaseTool
 from crewai.tools.structured_tool import CrewStructuredTool
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from crews.attempt import Attempt
 from crews.endings import GaveUp
+from crews.tool_call import ToolReply, carry_out
 from tools.context import ToolContext
 from tools.registry import ToolRegistry
 from tools.spec import ToolSpec
-from wavecrew.errors import ToolError
-from wavecrew.plan.model import Record
 
 SAME_CALLS = 12
 """How often in a row one call may have one result before it counts as going in circles."""
@@ -33,23 +32,6 @@ SAME_CALLS = 12
 def default_registry() -> ToolRegistry:
     """The built-in tools and those of installed distributions, found once per process."""
     return ToolRegistry.default()
-
-
-class ToolReply(Record):
-    """A tool's answer as the journal keeps it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
-
-    text: str
-    ok: bool
-    ended: bool = False
-    mutated: bool = False
-    snapshot: str = ""
-    """Tree id after a call that changed the tree."""
-    submissions: int = 0
-    """How often `submit` was called up to here; a resumed attempt goes on from it."""
-    last: bool = False
-    """True when the engine takes no further submission."""
 
 
 class ToolBelt:
@@ -64,7 +46,7 @@ class ToolBelt:
     ) -> None:
         self.role = context.assignment.role
         self.specs = tuple(specs)
-        self.schemas = [_schema(spec) for spec in self.specs]
+        self.schemas = registry.schema(spec.name for spec in self.specs)
         """What a model is told, in OpenAI's form; one list for the whole conversation."""
         self.ending = next((spec.name for spec in self.specs if spec.ends), "submit")
         """Name of the tool that ends the conversation."""
@@ -92,22 +74,8 @@ class ToolBelt:
         return reply
 
     def _call(self, name: str, arguments: str) -> dict[str, Any]:
-        result = self._registry.call(name, arguments, self._context)
-        text, snapshot = result.text, ""
-        if result.mutated:
-            try:
-                snapshot = self._attempt.workspace.snapshot()
-            except ToolError as error:  # such as a repository inside the tree: the agent's to mend
-                text = f"{text}\nThe tree cannot be recorded as it stands: {error}"
-        return ToolReply(
-            text=text,
-            ok=result.ok,
-            ended=result.ended,
-            mutated=result.mutated,
-            snapshot=snapshot,
-            submissions=self._context.submissions,
-            last=not self._attempt.submissions_left,
-        ).model_dump()
+        reply = carry_out(self._registry, self._context, name, arguments)
+        return reply.model_copy(update={"last": not self._attempt.submissions_left}).model_dump()
 
     def _watch(self, *seen: str) -> None:
         self._repeats = self._repeats + 1 if seen == self._last else 1
@@ -154,16 +122,6 @@ def crew_tools(belt: ToolBelt) -> list[BaseTool]:
         )
         for spec in belt.specs
     ]
-
-
-def _schema(spec: ToolSpec) -> dict[str, Any]:
-    """Not `strict`, unlike CrewAI's: strict makes every optional argument a required one."""
-    function = {
-        "name": spec.name,
-        "description": spec.description,
-        "parameters": spec.parameters,
-    }
-    return {"type": "function", "function": function}
 
 
 def _first_line(text: str) -> str:

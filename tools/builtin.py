@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools import apply, board, checks, edit, files, git, manager, output, search, shell, submit
+from tools import apply, board, checks, edit, files, git, manager, rest, search, shell, submit
 from tools.spec import Handler
 
 TOOLS: tuple[Handler, ...] = (
@@ -19,7 +19,7 @@ TOOLS: tuple[Handler, ...] = (
     git.git_status,
     git.git_diff,
     git.git_log,
-    output.read_output,
+    rest.read_output,
     board.read_contract,
     board.read_board,
     board.post_note,

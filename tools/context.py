@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from tools.output import Outputs
 from tools.tree import Tree
 from wavecrew.errors import EnvironmentBroken, ToolError
 from wavecrew.run.wire import Assignment, Refused, Reply, Request
 from wavecrew.sandbox.model import Caps, Command, Finished, Sandbox
-
-if TYPE_CHECKING:
-    from tools.output import Outputs
 
 R = TypeVar("R", bound=Reply)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tools.context import ToolContext
 from tools.nearest import did_you_mean
-from tools.spec import tool
 from wavecrew.errors import ToolError
 
 _LINE = 2000
@@ -120,15 +118,3 @@ def _folded(text: str) -> list[str]:
     for line in text.split("\n"):
         folded += [line[at : at + _LINE] for at in range(0, len(line), _LINE)] or [""]
     return folded
-
-
-@tool()
-def read_output(context: ToolContext, name: str, start: int = 1, end: int = 0) -> str:
-    """Read the part of an earlier, cut output that was left out.
-
-    Args:
-        name: The output's name, as the line that says what was left out gives it.
-        start: First line to show, 1-based.
-        end: Last line to show; 0 shows as many as fit.
-    """
-    return context.outputs.read(name, start, end)

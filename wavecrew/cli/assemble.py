@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 import time
@@ -17,6 +18,9 @@ from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.user_repo import UserRepository
+
+SOCKETS = "wavecrew-"
+"""How the folder of a run's sockets begins."""
 
 
 def real_parts(
@@ -43,7 +47,7 @@ def real_parts(
             tokens=state.tokens,
             model_calls=state.model_calls,
         ),
-        sockets=Path(tempfile.mkdtemp(prefix="wavecrew-")),
+        sockets=_sockets(folder),
         clock=lambda: int(time.time()),
         reading=reading,
     )
@@ -58,3 +62,15 @@ def real_parts(
 
 def open_real_sandbox(spec: RunSpec) -> Sandbox:
     return open_sandbox(spec.settings.sandbox, allow_unsandboxed=spec.allow_unsandboxed)
+
+
+def _sockets(folder: RunFolder) -> Path:
+    """A private folder with a short path; the one of an engine that was killed goes first."""
+    note = folder.root / "sockets"
+    if note.exists():
+        earlier = Path(note.read_text(encoding="utf-8"))
+        if earlier.name.startswith(SOCKETS):
+            shutil.rmtree(earlier, ignore_errors=True)
+    made = tempfile.mkdtemp(prefix=SOCKETS)
+    note.write_text(made, encoding="utf-8")
+    return Path(made)

@@ -112,6 +112,8 @@ def _search() -> Item:
 
 
 def _disk(repo: Path) -> Item:
+    if not repo.exists():
+        return Item("disk", False, f"there is no {str(repo)!r} to look at", "give --repo DIR")
     free = shutil.disk_usage(repo).free
     enough = free > 1_000_000_000
     mend = "" if enough else "free at least 1 GB: every agent has a tree of its own"

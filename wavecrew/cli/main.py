@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from wavecrew import __version__
-from wavecrew.cli import forecast, plan
+from wavecrew.cli import attic, forecast, journal, plan
 from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 plan.app.command(epilog=forecast.EPILOG)(forecast.forecast)
 app.add_typer(plan.app, name="plan", help="Look at a plan: check it, show it, forecast it.")
+app.add_typer(journal.app, name="journal", help="Read recorded attempts; make rehearsals of them.")
+app.add_typer(attic.app, name="attic", help="What did not land: list it, restore it, drop it.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
@@ -173,6 +175,49 @@ def status(
     raise typer.Exit(show_status(repo, run_name, as_json=as_json))
 
 
+@app.command(
+    epilog="Examples:  wavecrew clean --all-finished --dry-run  |  wavecrew clean r1 r2 --yes  |  "
+    "wavecrew clean --all-finished --older-than 30 --history --yes --json"
+)
+def clean(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...")] = None,
+    all_finished: Annotated[
+        bool, typer.Option("--all-finished", help="Every run that came to its end.")
+    ] = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", min=0, metavar="DAYS", help="Ended so long ago.")
+    ] = 0,
+    history: Annotated[
+        bool, typer.Option("--history", help="Events and journals too; branches and refs stay.")
+    ] = False,
+    park: Annotated[
+        bool, typer.Option("--park", help="Put unsaved work into the attic, then free it.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    repo: RepoOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Free workspaces, scratch and mirrors of runs that ended; never a branch, never a ref.
+
+    What is leased, dirty or unmerged stays, with the reason; the exit code is 2 then.
+    """
+    from wavecrew.cli.clean import CleanRequest, clean_runs
+
+    request = CleanRequest(
+        repo=repo,
+        runs=tuple(runs or ()),
+        all_finished=all_finished,
+        older_than_days=older_than,
+        history=history,
+        park=park,
+        dry_run=dry_run,
+        yes=yes,
+        as_json=as_json,
+    )
+    raise typer.Exit(clean_runs(request))
+
+
 @app.command(epilog="Examples:  wavecrew doctor  |  wavecrew doctor --base-url http://host/v1")
 def doctor(
     repo: RepoOption = Path(),
@@ -183,6 +228,43 @@ def doctor(
     from wavecrew.cli.doctor import examine
 
     raise typer.Exit(examine(repo, base_url, as_json=as_json))
+
+
+@app.command(
+    epilog="Examples:  wavecrew replay  |  wavecrew replay r2 --task 1.1  |  "
+    "wavecrew replay r2 --agents new/agents.yaml.  Exit codes: 0 the same; 3 something differs; "
+    "2 no such run, or a journal that cannot be read; 7 environment broken."
+)
+def replay(
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Default: the newest run.")
+    ] = None,
+    repo: RepoOption = Path(),
+    task: Annotated[str, typer.Option(help="Only this task's attempts and landings.")] = "",
+    gates: Annotated[
+        bool, typer.Option("--gates", help="Run gates and integration checks again, too.")
+    ] = False,
+    agents: Annotated[
+        Path | None, typer.Option(help="Do not replay: say which requests these roles alter.")
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(help="Do not replay: say which requests this plan alters.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a recorded run again without a model, and name the first thing that differs."""
+    from wavecrew.cli import replay as command
+
+    request = command.ReplayRequest(
+        repo=repo,
+        run=run_name,
+        task=task,
+        gates=gates,
+        agents=agents,
+        tasks=tasks,
+        as_json=as_json,
+    )
+    raise typer.Exit(command.replay(request))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from wavecrew.cli.assemble import open_real_sandbox, real_parts
+from wavecrew.cli.paused import as_of_now, newest_unfinished, unfinished
 from wavecrew.cli.plan import load_files
 from wavecrew.cli.watch import Watcher, watcher_for
 from wavecrew.errors import (
@@ -26,8 +27,6 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal import events as e
-from wavecrew.journal.log import SqliteEventLog
-from wavecrew.journal.state import fold
 from wavecrew.plan.lint import check as lint
 from wavecrew.plan.load import Loaded
 from wavecrew.plan.locate import locate
@@ -37,8 +36,9 @@ from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
 from wavecrew.run.parts import Parts
-from wavecrew.run.spec import RunFolder, RunSpec, all_runs, digest_of, new_folder
+from wavecrew.run.spec import Chosen, RunFolder, RunSpec, digest_of, new_folder
 from wavecrew.sandbox.model import Sandbox
+from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
 
 NEEDED_BYTES = 200_000_000
@@ -76,18 +76,25 @@ def start_or_resume(request: RunRequest) -> int:
         return _dry_run(request)
     repository = UserRepository.open(request.repo, clean=not request.resume)
     if request.resume and not _names_a_plan(request):
-        return _go_on(request, repository, _newest_unfinished(repository))
+        return _go_on(request, repository, newest_unfinished(repository))
     spec = _spec(request, repository)
-    paused = _paused_run(repository, spec.digest)
+    paused = unfinished(repository, spec.digest)
+    if request.resume and paused is None:
+        raise UsageError(
+            "there is no paused run of this plan",
+            where=str(repository.root),
+            mend="`wavecrew run` without --resume starts one",
+        )
     if paused and not request.new and _wants_to_continue(request, paused):
         return _go_on(request, repository, paused)
     return _start(request, repository, spec)
 
 
 def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> int:
+    _check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
-    with _model(request, spec) as spec:
+    with _model(spec) as spec:
         folder = new_folder(repository.git_dir, _names_with_branches(repository))
         try:
             spec = spec.model_copy(update={"run": folder.run})
@@ -99,15 +106,11 @@ def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> in
 
 
 def _go_on(request: RunRequest, repository: UserRepository, folder: RunFolder) -> int:
-    spec = folder.load()
-    if request.limit:
-        limits = spec.settings.limits.model_copy(update={"agents": request.limit})
-        spec = spec.model_copy(
-            update={"settings": spec.settings.model_copy(update={"limits": limits})}
-        )
+    spec = as_of_now(folder.load(), request.settings, _chosen(request), repository.root)
+    _check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
-    with _model(request, spec) as spec:
+    with _model(spec) as spec:
         return _drive(request, repository, spec, folder, sandbox)
 
 
@@ -120,6 +123,7 @@ def _drive(
 ) -> int:
     """Run until the end or a stop. Every way out leaves a run that can go on."""
     lock = folder.lock()
+    folder.save(spec)
     parts = real_parts(spec, folder, repository, sandbox)
     watcher = watcher_for(parts, as_json=request.as_json)
     engine = Engine(parts)
@@ -150,6 +154,8 @@ def _ended(engine: Engine, parts: Parts, watcher: Watcher) -> int:
 
 def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
     """Everything parked; leave at once, since halted steps never return."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not cut the parking short
+        signal.signal(number, signal.SIG_IGN)
     error = parts.stop.error
     engine.pause(error.what if error else "interrupted")
     watcher.close(parts.state)
@@ -207,18 +213,15 @@ def _announce(parts: Parts, request: RunRequest) -> None:
     if parts.state.outcome == "paused":
         parts.log.append(e.RunResumed(parts.state.pauses))
     for sync in request.approve:
-        if sync not in parts.state.syncs:
-            raise UsageError(f"no sync point {sync!r} in this run", mend="see `wavecrew status`")
         parts.log.append(e.SyncApproved(sync))
 
 
 def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
     """The plan as it is now, checked, with the options applied. Nothing is written."""
-    loaded, settings_dir = _loaded(request, repository.root)
-    settings = loaded.settings
-    if request.limit:
-        limits = settings.limits.model_copy(update={"agents": request.limit})
-        settings = settings.model_copy(update={"limits": limits})
+    loaded, settings_file = _loaded(request, repository.root)
+    chosen = _chosen(request)
+    settings = chosen.over(loaded.settings)
+    home = settings_file.parent if settings_file else repository.root
     only, roles = _selection(loaded, request), tuple(loaded.roles.values())
     if request.barrier not in ("sync", "wave"):
         raise UsageError(f"--barrier {request.barrier!r} is neither 'sync' nor 'wave'")
@@ -233,7 +236,9 @@ def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
         only=only,
         barrier=barrier,
         rehearsal=str(request.rehearsal.resolve()) if request.rehearsal else "",
-        held_out_root=str(request.held_out_root or settings_dir),
+        held_out_root=str(request.held_out_root or home),
+        settings_file=str(settings_file or ""),
+        chosen=chosen,
         allow_unsandboxed=request.allow_unsandboxed,
         digest=digest_of(loaded.plan, roles, only, settings),
     )
@@ -255,8 +260,12 @@ def _order(
         ) from None
 
 
-def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path]:
-    """The files of the plan, without an error of the linter's; and the settings' folder."""
+def _chosen(request: RunRequest) -> Chosen:
+    return Chosen(model=request.model, base_url=request.base_url, agents=request.limit or 0)
+
+
+def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path | None]:
+    """The files of the plan, without an error of the linter's; and which settings file it was."""
     settings = request.settings or repo / "wavecrew.toml"
     files = locate(
         Path(),
@@ -268,7 +277,7 @@ def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path]:
     errors = [problem for problem in lint(loaded) if problem.severity == "error"]
     if errors:
         raise PlanRejected(errors)
-    return loaded, files.settings.resolve().parent if files.settings else repo
+    return loaded, files.settings.resolve() if files.settings else None
 
 
 def _selection(loaded: Loaded, request: RunRequest) -> tuple[TaskId, ...]:
@@ -295,7 +304,7 @@ def _selection(loaded: Loaded, request: RunRequest) -> tuple[TaskId, ...]:
 
 
 @contextlib.contextmanager
-def _model(request: RunRequest, spec: RunSpec) -> Iterator[RunSpec]:
+def _model(spec: RunSpec) -> Iterator[RunSpec]:
     """The spec with an endpoint that answers: the rehearsal's own server, or the user's."""
     if spec.rehearsal:
         from wavecrew.rehearsal.server import serve
@@ -306,9 +315,7 @@ def _model(request: RunRequest, spec: RunSpec) -> Iterator[RunSpec]:
             )
             yield _with_model(spec, model)
         return
-    model = resolve_model(
-        spec.settings.model, os.environ, name=request.model, base_url=request.base_url
-    )
+    model = resolve_model(spec.settings.model, os.environ)
     check_endpoint(model, os.environ)
     yield _with_model(spec, model)
 
@@ -320,35 +327,8 @@ def _with_model(spec: RunSpec, model: object) -> RunSpec:
 
 def _names_with_branches(repository: UserRepository) -> frozenset[str]:
     """Runs whose branches are in the repository, even when their folder is gone."""
-    listed = repository.git.run("for-each-ref", "--format=%(refname)", "refs/heads/wavecrew")
+    listed = repository.git.run("for-each-ref", "--format=%(refname)", BRANCHES, ATTIC)
     return frozenset(name.split("/")[3] for name in listed.decode().split())
-
-
-def _paused_run(repository: UserRepository, digest: str) -> RunFolder | None:
-    """The newest unfinished run of the same plan."""
-    same = [f for f in all_runs(repository.git_dir) if f.load().digest == digest]
-    return next((f for f in reversed(same) if not _is_finished(f)), None)
-
-
-def _newest_unfinished(repository: UserRepository) -> RunFolder:
-    unfinished = [f for f in all_runs(repository.git_dir) if not _is_finished(f)]
-    if not unfinished:
-        raise UsageError(
-            "there is no paused run to go on with",
-            where=str(repository.root),
-            mend="start one with `wavecrew run`",
-        )
-    return unfinished[-1]
-
-
-def _is_finished(folder: RunFolder) -> bool:
-    if not folder.events.exists():
-        return False
-    log = SqliteEventLog(folder.events, folder.run, read_only=True)
-    try:
-        return fold(log.read()).exit_code is not None
-    finally:
-        log.close()
 
 
 def _wants_to_continue(request: RunRequest, paused: RunFolder) -> bool:
@@ -381,6 +361,16 @@ def _dry_run(request: RunRequest) -> int:
         if before:
             print(f"sync point {sync.id}  {sync.title}  after {', '.join(before)}")
     return 0
+
+
+def _check_approved(request: RunRequest, spec: RunSpec) -> None:
+    known = [sync.id for sync in spec.syncs]
+    for sync in request.approve:
+        if sync not in known:
+            raise UsageError(
+                f"no sync point {sync!r} in this run",
+                mend=f"there are: {', '.join(known) or 'none'}",
+            )
 
 
 def _check_disk(folder: Path) -> None:

@@ -7,23 +7,19 @@ neither the engine nor a schema library.
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from wavecrew.errors import RepositoryError, UsageError
-from wavecrew.journal.log import SqliteEventLog
-from wavecrew.journal.state import RunState, fold
+from wavecrew.cli.runs import named, newest, runs_root, state_of
+from wavecrew.journal.state import RunState
 
 SIGNS = {"merged": "x", "blocked": "!", "running": ">", "gating": ">", "waiting": " "}
 
 
 def show_status(repo: Path, run: str | None, *, as_json: bool) -> int:
     """Print one run's state, the newest by default."""
-    root = _git_dir(repo) / "wavecrew" / "runs"
-    state = _state(root, run or _newest(root, repo))
+    root = runs_root(repo)
+    state = state_of(named(root, run or newest(root)))
     if as_json:
         print(json.dumps(asdict(state), ensure_ascii=False, indent=1))
     else:
@@ -53,48 +49,3 @@ def status_text(state: RunState) -> str:
     if state.outcome == "paused":
         lines.append("Go on with: wavecrew run --resume")
     return "\n".join(lines)
-
-
-def _state(root: Path, run: str) -> RunState:
-    path = root / run / "events.db"
-    if not path.exists():
-        raise UsageError(
-            f"there is no run {run!r} in this repository", mend=f"known: {', '.join(_names(root))}"
-        )
-    log = SqliteEventLog(path, run, read_only=True)
-    try:
-        return fold(log.read())
-    finally:
-        log.close()
-
-
-def _newest(root: Path, repo: Path) -> str:
-    names = _names(root)
-    if not names:
-        raise UsageError(
-            "no run was ever started in this repository",
-            where=str(repo),
-            mend="`wavecrew run` starts one, `wavecrew demo` shows one",
-        )
-    return names[-1]
-
-
-def _names(root: Path) -> list[str]:
-    found = [p.name for p in root.iterdir()] if root.is_dir() else []
-    return sorted((n for n in found if re.fullmatch(r"r\d+", n)), key=lambda n: int(n[1:]))
-
-
-def _git_dir(repo: Path) -> Path:
-    """The repository's common git directory, by one quick git call."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(repo), "rev-parse", "--path-format=absolute", "--git-common-dir"],
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        print("wavecrew: git is not installed", file=sys.stderr)
-        raise
-    if done.returncode:
-        raise RepositoryError(f"{str(repo)!r} is not in a git repository", mend="give --repo DIR")
-    return Path(done.stdout.decode().strip())

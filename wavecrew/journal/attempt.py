@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class AttemptJournal:
         self._recorded = replies
         self._next = 0
         self._descriptor = descriptor
-        self.last_snapshot = _last_snapshot(replies)
+        self.last_snapshot = last_snapshot(replies)
         """The newest tree id among the recorded replies; empty when there is none."""
 
     @classmethod
@@ -58,22 +58,33 @@ class AttemptJournal:
         return self._next < len(self._recorded)
 
     def exchange(
-        self, kind: Exchange, request: dict[str, Any], effect: Callable[[], dict[str, Any]]
+        self,
+        kind: Exchange,
+        request: dict[str, Any],
+        effect: Callable[[], dict[str, Any]],
+        beside: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The reply to `request`: the recorded one, or what `effect` returns.
 
         A new exchange is on disk as an intent before `effect` runs and as a reply
-        before this returns. What `effect` raises is not recorded. JournalDiverged
-        when the recording has another request at this place.
+        before this returns. What `effect` raises is not recorded. `beside` stands
+        with the intent for those who read the journal, and is no part of the
+        request. JournalDiverged when the recording has another request at this place.
         """
         digest = digest_of(kind, request)
         if self.replaying:
             return self._replayed(kind, digest)
-        self._append({"record": "intent", "kind": kind, "digest": digest, "request": request})
+        told = {"beside": beside} if beside else {}
+        intent = {"record": "intent", "kind": kind, "digest": digest, "request": request}
+        self._append(intent | told)
         reply = effect()
         self._append({"record": "reply", "kind": kind, "digest": digest, "reply": reply})
         self.last_snapshot = reply.get("snapshot") or self.last_snapshot
         return reply
+
+    def mark_restored(self) -> None:
+        """Write down that the workspace was put back to the last snapshot, as a resume does."""
+        self._append({"record": "restored", "snapshot": self.last_snapshot})
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -114,6 +125,38 @@ def read_records(path: Path) -> tuple[dict[str, Any], ...]:
         return ()
 
 
+def last_snapshot(records: Sequence[dict[str, Any]]) -> str:
+    """The newest tree id among the replies; empty when there is none."""
+    trees = (record.get("reply", {}).get("snapshot") for record in reversed(records))
+    return next((tree for tree in trees if tree), "")
+
+
+class JournalTail:
+    """Reads what a journal's writer has added since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """The whole records that came since; none while the file is not there."""
+        try:
+            if self._path.stat().st_size <= self._read:
+                return []
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                records, size = _intact(file.read())
+        except FileNotFoundError:
+            return []
+        self._read += size
+        return records
+
+
+def newest_snapshot(path: Path) -> str:
+    """Tree id of the newest recorded snapshot of a journal; empty when there is none."""
+    return last_snapshot(read_records(path))
+
+
 def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
     """The whole records from the start, and how many bytes they take."""
     records: list[dict[str, Any]] = []
@@ -128,8 +171,3 @@ def _intact(data: bytes) -> tuple[list[dict[str, Any]], int]:
         records.append(record)
         good += len(line)
     return records, good
-
-
-def _last_snapshot(replies: list[dict[str, Any]]) -> str:
-    trees = (record["reply"].get("snapshot") for record in reversed(replies))
-    return next((tree for tree in trees if tree), "")

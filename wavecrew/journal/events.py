@@ -125,7 +125,7 @@ class AttemptEnded(Fact):
 
 @dataclass(frozen=True, slots=True)
 class MergeFinished(Fact):
-    key: ClassVar[tuple[str, ...]] = ("task", "attempt")
+    key: ClassVar[tuple[str, ...]] = ("task", "attempt", "outcome", "tree")
     task: str
     attempt: int
     outcome: str
@@ -143,7 +143,7 @@ class MergeFinished(Fact):
 class TaskCompleted(Fact):
     """The plan's task completion message."""
 
-    key: ClassVar[tuple[str, ...]] = ("task",)
+    key: ClassVar[tuple[str, ...]] = ("task", "commit")
     task: str
     role: str
     tests: str

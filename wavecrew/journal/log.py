@@ -98,9 +98,11 @@ class SqliteEventLog:
     def _insert(self, fact_id: str, at: str, kind: str, body: str) -> int | None:
         try:
             with self._db:
+                # Not `insert or ignore`: what that ignores uses up a number all the same.
                 cursor = self._db.execute(
-                    "insert or ignore into events (id, at, kind, fact) values (?, ?, ?, ?)",
-                    (fact_id, at, kind, body),
+                    "insert into events (id, at, kind, fact) select ?, ?, ?, ? "
+                    "where not exists (select 1 from events where id = ?)",
+                    (fact_id, at, kind, body, fact_id),
                 )
         except sqlite3.OperationalError as error:
             raise _as_ours(error) from error

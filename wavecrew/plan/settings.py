@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from wavecrew.plan.model import Record
 
@@ -49,6 +49,9 @@ class Limits(Record):
     agents: int = Field(default=10, ge=1, le=1000)
     """Agents at work at once, over all roles."""
     attempt_minutes: float = Field(default=60, gt=0)
+    stall_minutes: float = Field(default=10, ge=0)
+    """Without progress for so long an attempt is ended and its work parked; model calls and
+    commands within their own deadlines do not count. 0: never."""
     command_s: float = Field(default=300, gt=0)
     memory_mb: int = Field(default=4096, ge=64)
     processes: int = Field(default=256, ge=8)
@@ -77,6 +80,37 @@ class SandboxSettings(Record):
 class WorkspaceSettings(Record):
     setup: tuple[str, ...] = ()
     """Commands run in the sandbox in every fresh checkout, before anything else."""
+
+
+class LeaseSettings(Record):
+    """What every attempt and every gate gets for itself alone, told in its environment."""
+
+    ports: int = Field(default=0, ge=0, le=1000)
+    """How many in a row: WAVECREW_PORT_BASE and WAVECREW_PORT_COUNT."""
+    first_port: int = Field(default=20_000, ge=1024, le=65_535)
+    last_port: int = Field(default=29_999, ge=1024, le=65_535)
+    databases: tuple[str, ...] = ()
+    """Prefixes: WAVECREW_DATABASE_<PREFIX> is a name nobody else uses, WAVECREW_DATABASE the
+    first of them. Making and dropping the databases is up to set-up and tests."""
+    cache: bool = False
+    """A writable folder, WAVECREW_CACHE_DIR: kept for an attempt, empty for each command of a
+    gate."""
+
+    @field_validator("databases")
+    @classmethod
+    def _are_words(cls, databases: tuple[str, ...]) -> tuple[str, ...]:
+        for name in databases:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,20}", name):
+                raise ValueError(f"{name!r} is not a short lower-case word such as 'app'")
+        if len(set(databases)) < len(databases):
+            raise ValueError("a prefix stands twice")
+        return databases
+
+    @model_validator(mode="after")
+    def _has_room(self) -> LeaseSettings:
+        if self.ports and self.last_port - self.first_port + 1 < self.ports:
+            raise ValueError(f"there is no room for {self.ports} ports in the range")
+        return self
 
 
 class PolicyRule(Record):
@@ -126,6 +160,7 @@ class Settings(Record):
     budget: Budget = Budget()
     sandbox: SandboxSettings = SandboxSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
+    leases: LeaseSettings = LeaseSettings()
     policy: tuple[PolicyRule, ...] = ()
     """Asked in order, before a role's own list of tools."""
     mcp: dict[str, McpServer] = {}

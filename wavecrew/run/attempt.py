@@ -17,13 +17,13 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import park
+from wavecrew.run.branches import park, publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, socket_for
 from wavecrew.run.spec import file_name
 from wavecrew.workspace.model import Author, TreeRejected
-from wavecrew.workspace.refs import attic_ref, ref_for
+from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -48,7 +48,6 @@ class AttemptDesk(Desk):
         self._task = task
         self._role = role
         self._base = base
-        self._failed = 0
         self._answers[wire.Submit] = self._submit
 
     def _submit(self, request: wire.Submit) -> wire.Reply:
@@ -57,18 +56,29 @@ class AttemptDesk(Desk):
         with self.parts.gates:
             report = known or self.parts.unless_stopping(self._judge(request, stem))
         accepted = report.verdict == "pass"
-        self._failed += not accepted
         commit = self._commit(request, report) if accepted else ""
         self._record(request, report, commit, stem)
-        left = max(0, self._role.attempts - self._failed)
+        left = max(0, self._role.attempts - self._refused())
         return wire.Gated(report=report, accepted=accepted, attempts_left=left)
+
+    def _refused(self) -> int:
+        """Submissions of this attempt that did not pass, before a resume too."""
+        facts = [event.fact for event in self.parts.log.read()]
+        return sum(
+            isinstance(fact, e.GateFinished)
+            and (fact.task, fact.attempt) == (self.task, self.attempt)
+            and fact.verdict != "pass"
+            for fact in facts
+        )
 
     def _judge(self, request: wire.Submit, stem: str) -> GateReport:
         try:
             self.parts.mirror.import_pack(request.pack, request.tree, self._base)
         except TreeRejected as rejected:
             return self._rejected(request.tree, rejected)
-        return gate(gate_input(self.parts, self._task, self._role, self._base, request.tree, stem))
+        given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
+        sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
+        return gate(replace(given, sandbox=sandbox))
 
     def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
         findings = tuple(
@@ -125,7 +135,9 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
             done = _ended_without(parts, task, attempt, assignment.workspace, ended)
         else:
             done = replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
-    parts.sessions.discard(session_name(task.id, attempt))
+    name = session_name(task.id, attempt)
+    parts.sessions.discard(name)
+    parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
 
 
@@ -248,6 +260,7 @@ def _assignment(
         limits=spec.settings.limits,
         sandbox=spec.settings.sandbox,
         allow_unsandboxed=spec.allow_unsandboxed,
+        lease=parts.lessor.lease(session_name(task.id, attempt), folder / "cache"),
         checks=spec.settings.at("gate"),
         mcp=spec.settings.mcp,
         policy=spec.settings.policy,
@@ -284,16 +297,16 @@ def _workspace(
         root,
         parts.mirror.objects,
         base,
-        parts.sandbox,
+        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
         setup=parts.spec.settings.workspace.setup,
-        tree=_start_tree(parts, task, attempt, base),
+        tree=start_tree(parts, task, attempt, base),
         branch=task.id,
         author=author_of(parts.spec.role(task.agent)),
     )
     return place
 
 
-def _start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
+def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
     """For rework: the task's earlier branch merged with the new base, conflict markers and all."""
     earlier = _earlier_commit(parts, task.id, attempt)
     if not earlier:
@@ -350,10 +363,7 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     """Publish the branch, say how the attempt ended."""
     branch = ""
     if tried.commit:
-        branch = ref_for(parts.spec.run, task.id)
-        old = parts.repository.read_ref(branch)
-        if old != tried.commit:
-            parts.mirror.publish(branch, tried.commit, old)
+        branch = publish(parts, task, tried.commit)
     elif parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt)):
         branch = attic_ref(parts.spec.run, task.id, attempt)
     parts.log.append(

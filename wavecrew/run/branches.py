@@ -6,12 +6,16 @@ deleted: what does not land is parked, and only a person throws it away.
 
 from __future__ import annotations
 
+from wavecrew.errors import ToolError
+from wavecrew.journal.attempt import newest_snapshot
+from wavecrew.journal.events import GateFinished
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended
-from wavecrew.workspace.model import Author, TreeRejected
-from wavecrew.workspace.refs import attic_ref
+from wavecrew.workspace import attic
+from wavecrew.workspace.model import Author, SnapshotRefused
+from wavecrew.workspace.refs import ref_for
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -22,19 +26,83 @@ def first_parent(parts: Parts, commit: str) -> str:
 
 
 def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended) -> None:
-    """Keep an unfinished tree under the attic. Never raises for the agent's faults."""
-    if not ended.last_snapshot:
+    """Keep an unfinished tree in the attic. Never raises for the agent's faults.
+
+    An agent that left no snapshot (it crashed, or hung and was killed) has its
+    tree recorded here, as it stands; where even that fails, the newest one of its journal counts.
+    """
+    if not (place.root / "workspace.json").exists():
         return
     workspace = Workspace.open(place.root, place.objects, place.base, parts.sandbox)
     try:
-        tree = ended.last_snapshot
+        tree = ended.last_snapshot or _salvaged(workspace)
         parts.mirror.import_pack(workspace.pack(tree), tree, place.base)
-    except TreeRejected:
+    except ToolError:
         return
-    message = f"{task.id}: {task.title} (unfinished: {ended.outcome})\n"
-    author = Author(task.agent, f"{task.agent}@wavecrew.localhost")
-    commit = parts.mirror.commit(
-        ended.last_snapshot, (place.base,), message, author=author, when=parts.clock()
+    note = attic.Note(
+        run=parts.spec.run,
+        task=task.id,
+        attempt=attempt,
+        base=place.base,
+        title=task.title,
+        outcome=ended.outcome,
+        detail=ended.detail,
     )
-    ref = attic_ref(parts.spec.run, task.id, attempt)
-    parts.mirror.publish(ref, commit, parts.repository.read_ref(ref))
+    if tree != parts.mirror.tree_of(place.base):
+        attic.park(parts.mirror, tree, note, author=_author(task), when=parts.clock())
+
+
+def publish(parts: Parts, task: Task, commit: str) -> str:
+    """Let the task's branch name `commit`; gives the branch.
+
+    What the branch named before (an earlier attempt that passed and never
+    landed) goes to the attic first: no commit is lost when a branch moves on.
+    """
+    branch = ref_for(parts.spec.run, task.id)
+    old = parts.repository.read_ref(branch)
+    if old == commit:
+        return branch
+    if old and not parts.mirror.is_ancestor(old, parts.tip()):
+        _keep(parts, task, old)
+    parts.mirror.publish(branch, commit, old)
+    return branch
+
+
+def _keep(parts: Parts, task: Task, commit: str) -> None:
+    for event in parts.log.read():
+        fact = event.fact
+        if isinstance(fact, GateFinished) and fact.task == task.id and fact.commit == commit:
+            note = attic.Note(
+                run=parts.spec.run,
+                task=task.id,
+                attempt=fact.attempt,
+                base=first_parent(parts, commit),
+                title=task.title,
+                outcome="replaced",
+                detail=f"it passed its gate and never landed. {fact.summary}",
+            )
+            tree = parts.mirror.tree_of(commit)
+            attic.park(
+                parts.mirror,
+                tree,
+                note,
+                author=_author(task),
+                when=parts.clock(),
+                also=(commit,),
+            )
+            return
+
+
+def _salvaged(workspace: Workspace) -> str:
+    """The tree as it stands, or the newest that the journal knows of."""
+    try:
+        return workspace.snapshot()
+    except SnapshotRefused:
+        newest = newest_snapshot(workspace.root.parent / "journal.jsonl")
+        if not newest:
+            raise
+        return newest
+
+
+def _author(task: Task) -> Author:
+    return Author(task.agent, f"{task.agent}@wavecrew.localhost")

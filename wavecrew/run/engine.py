@@ -88,11 +88,13 @@ class Engine:
             number = parts.state.pauses + 1
         parts.log.append(e.RunPaused(number, reason))
         parts.host.close()
+        parts.lessor.close()
 
     def close(self) -> None:
         """After the run's own end."""
         DBOS.destroy()
         self._parts.host.close()
+        self._parts.lessor.close()
 
     def _follow(self, handle: Any) -> None:
         try:

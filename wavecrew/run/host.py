@@ -19,10 +19,15 @@ from wavecrew.errors import EnvironmentBroken
 
 COMMAND = (sys.executable, "-P", "-m", "crews.host")
 READY_TIMEOUT_S = 120
+MOST_LAUNCHES = 4
+"""A host that dies (out of memory, killed) is replaced so often, then it is broken."""
 
 
 class ProcessHost:
-    """One host process, started at once in the background and awaited at first need."""
+    """One host process, started at once in the background and awaited at first need.
+
+    One that dies after it was ready is replaced when the next agent is started.
+    """
 
     def __init__(
         self, home: Path, *, keys: tuple[str, ...] = (), command: tuple[str, ...] = COMMAND
@@ -32,41 +37,48 @@ class ProcessHost:
         `keys` names the environment variables with the model's key; no other secret passes.
         """
         home.mkdir(parents=True, exist_ok=True)
-        self._ready = threading.Event()
+        self._command = command
+        self._environment = _environment(home, keys)
+        self._log = (home / "host.log").open("ab")
         self._changed = threading.Condition()
-        self._started: set[str] = set()
+        self._started: dict[str, int] = {}
         self._ended: dict[str, dict[str, Any]] = {}
         self._failed: dict[str, str] = {}
-        self._gone = False
-        self._log = (home / "host.log").open("ab")
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=_environment(home, keys),
-            start_new_session=True,
-        )
-        threading.Thread(target=self._listen, name="agent host", daemon=True).start()
+        self._closed = False
+        self._launched = 0
+        """How many processes there were; the newest is the only one that may be alive."""
+        self._launch()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the newest host."""
+        return self._process.pid
 
     def start(self, name: str, assignment: Path) -> None:
-        if not self._ready.wait(READY_TIMEOUT_S):
-            raise self._broken(f"was not ready after {READY_TIMEOUT_S} s")
         with self._changed:
+            may_launch = not self._closed and self._launched < MOST_LAUNCHES
+            if self._gone and self._ready and may_launch:
+                self._launch()
+            if not self._changed.wait_for(lambda: self._ready or self._gone, READY_TIMEOUT_S):
+                raise self._broken(f"was not ready after {READY_TIMEOUT_S} s")
             self._ended.pop(name, None)
             self._failed.pop(name, None)
-            self._started.discard(name)
-        self._tell({"start": str(assignment), "id": name})
-        with self._changed:
+            self._started.pop(name, None)
+            self._tell({"start": str(assignment), "id": name})
             done = self._changed.wait_for(
                 lambda: self._gone or name in self._started or name in self._failed, READY_TIMEOUT_S
             )
-            if self._gone or not done or name in self._failed:
+            if name in self._failed or not (done and name in self._started):
                 raise self._broken(self._failed.get(name, "ended or did not answer"))
 
     def wait(self, name: str, timeout_s: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._gone or name in self._ended, timeout_s)
+            return self._changed.wait_for(lambda: self._is_over(name), timeout_s)
+
+    def _is_over(self, name: str) -> bool:
+        """Ended, or gone with the host process that forked it."""
+        lost = self._gone or self._started.get(name) != self._launched
+        return lost or name in self._ended
 
     def stop(self, name: str) -> None:
         self._tell({"stop": name})
@@ -76,6 +88,7 @@ class ProcessHost:
 
     def close(self) -> None:
         """Hang up: the host ends all its children and itself; killed if it does not."""
+        self._closed = True
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -84,6 +97,7 @@ class ProcessHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join(3)
         self._log.close()
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -93,22 +107,42 @@ class ProcessHost:
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self._take(json.loads(line))
+    def _launch(self) -> None:
+        self._ready = self._gone = False
+        self._launched += 1
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=self._environment,
+            start_new_session=True,
+        )
+        self._listener = threading.Thread(
+            target=self._listen, args=(self._process,), name="agent host", daemon=True
+        )
+        self._listener.start()
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        with process.stdout:
+            for line in process.stdout:
+                with contextlib.suppress(ValueError):
+                    self._take(json.loads(line))
+        process.wait()
         with self._changed:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
             self._gone = True
             self._changed.notify_all()
-        self._ready.set()
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message.get("ready"):
-            self._ready.set()
         with self._changed:
-            if "started" in message:
-                self._started.add(message["started"])
+            if message.get("ready"):
+                self._ready = True
+            elif "started" in message:
+                self._started[message["started"]] = self._launched
             elif "ended" in message:
                 self._ended[message["ended"]] = message
             elif "error" in message and message.get("id"):

@@ -117,7 +117,7 @@ def verify_input(
     provided = tuple(c for t in spec.tasks if t.id in merged for c in t.provides)
     return VerifyInput(
         mirror=parts.mirror,
-        sandbox=parts.sandbox,
+        sandbox=parts.lessor.gate("integration"),
         base=base,
         tree=tree,
         checks=tuple(c for c in checks if not only_checks or c.name in only_checks),

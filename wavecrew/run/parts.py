@@ -11,6 +11,7 @@ from wavecrew.gates.model import GateReport
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.state import RunState
 from wavecrew.run.budget import Purse
+from wavecrew.run.lessor import Lessor
 from wavecrew.run.ports import AgentHost
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.run.stop import Stop
@@ -42,6 +43,16 @@ class Parts:
 
     sessions: set[str] = field(default_factory=set)
     """Agent processes whose work is not parked yet, by name."""
+    lessor: Lessor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lessor = Lessor(
+            self.spec.settings.leases,
+            git_dir=self.repository.git_dir,
+            run=self.spec.run,
+            folder=self.folder.root,
+            sandbox=self.sandbox,
+        )
 
     def at_work(self) -> bool:
         """True while an attempt has not parked its work."""

@@ -65,6 +65,11 @@ class Progress:
     """How many tasks were merged when the order was last thought over."""
     rounds: dict[str, int] = field(default_factory=dict)
     """Sync point -> how often it was looked at."""
+    agents: int = 0
+    """How many may work at once; the spec's own limit until another is set."""
+
+    def __post_init__(self) -> None:
+        self.agents = self.agents or self.spec.settings.limits.agents
 
     def next(self) -> list[StartTask | StartSync]:
         """What may start now; each is marked as started."""
@@ -77,7 +82,7 @@ class Progress:
             running=self.running,
             blocked=set(self.blocked) | waiting | self.merged,
             open_syncs=self.open_syncs,
-            agents=self.spec.settings.limits.agents,
+            agents=self.agents,
             only=set(self.spec.only),
         )
         return steps + [self._started(StartTask(task, 1)) for task in ready]
@@ -162,7 +167,7 @@ class Progress:
         at_work = sum(self._agent(other) == agent for other in self.running)
         spec = self.spec
         return (
-            len(self.running) < spec.settings.limits.agents
+            len(self.running) < self.agents
             and at_work < spec.role(agent).parallel
             and not self.running & set(spec.plan.tasks_by_id[TaskId(task)].conflicts_with)
         )

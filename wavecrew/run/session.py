@@ -9,15 +9,19 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wavecrew.journal.attempt import JournalTail
 from wavecrew.run.line import Line
 from wavecrew.run.parts import Parts
+from wavecrew.run.stall import Allowed, StallWatch
 from wavecrew.run.wire import Assignment, Reply, Request
 
 PARK_S = 3.0
 """How long a stopped agent may take to park its work before it is killed."""
+MOST_STARTS = 3
+"""How often an agent is started that its host took down with it."""
 GRACE_S = 10.0
 """Beyond an assignment's own deadline, before the engine ends the process itself."""
 
@@ -38,21 +42,54 @@ def run_session(
 ) -> Ended:
     """Start the agent and wait until it is gone. Nothing of it is alive afterwards.
 
-    The session stays in `parts.sessions` until the caller has parked what it left.
+    An agent that went down with its host is started again and goes on from its
+    journal. The session stays in `parts.sessions` until the caller has parked
+    what it left.
     """
-    folder = assignment.journal.parent
-    (folder / "outcome.json").unlink(missing_ok=True)
-    place = folder / "assignment.json"
+    outcome = assignment.journal.parent / "outcome.json"
+    outcome.unlink(missing_ok=True)
+    place = outcome.with_name("assignment.json")
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
-    line = Line(assignment.socket, answer)
+    watch = StallWatch(Allowed.of(assignment), time.monotonic)
+    watched = _watched(watch, answer)
     parts.sessions.add(name)
+    left = Left(by_itself=True)
+    for _ in range(MOST_STARTS):
+        left = _work(parts, name, place, assignment, watched, watch)
+        if outcome.exists() or not left.by_itself:
+            break
+    ended = _ended(outcome)
+    if left.stalled and ended.outcome in ("parked", "crashed"):
+        return replace(ended, outcome="stalled", detail=left.stalled)
+    return ended
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How an agent process went: by itself, or because it had to."""
+
+    by_itself: bool
+    stalled: str = ""
+    """The evidence, when it got nowhere any more."""
+
+
+def _work(
+    parts: Parts,
+    name: str,
+    place: Path,
+    assignment: Assignment,
+    answer: Callable[[Request], Reply],
+    watch: StallWatch,
+) -> Left:
+    """One process of the agent, to its end."""
+    line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
-        _wait(parts, name, assignment.deadline_s + GRACE_S)
+        return _wait(parts, name, assignment, watch)
     finally:
         parts.host.kill(name)
+        parts.host.wait(name, PARK_S)
         line.close()
-    return _ended(folder / "outcome.json")
 
 
 def socket_for(parts: Parts) -> Path:
@@ -63,15 +100,31 @@ def socket_for(parts: Parts) -> Path:
 _numbers = itertools.count(1)
 
 
-def _wait(parts: Parts, name: str, limit_s: float) -> None:
-    deadline = time.monotonic() + limit_s
+def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+    def reply_to(request: Request) -> Reply:
+        with watch.answering():
+            reply = answer(request)
+        watch.heard(request, reply)
+        return reply
+
+    return reply_to
+
+
+def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) -> Left:
+    """Until the agent is gone, or has to go."""
+    deadline = time.monotonic() + assignment.deadline_s + GRACE_S
+    journal = JournalTail(assignment.journal)
     while not parts.host.wait(name, 0.2):
-        if parts.stop.requested.is_set():
+        for record in journal.new():
+            watch.recorded(record)
+        stalled = watch.stalled()
+        if stalled or parts.stop.requested.is_set():
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
-            return
+            return Left(by_itself=False, stalled=stalled)
         if time.monotonic() > deadline:
-            return
+            return Left(by_itself=False)
+    return Left(by_itself=True)
 
 
 def _ended(path: Path) -> Ended:

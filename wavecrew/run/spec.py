@@ -1,7 +1,8 @@
 """What a run was asked to do, frozen when it starts, and where it keeps its things.
 
-A resumed run reads its own `run.json`, never the files as they are by then:
-plan, roles and settings cannot change under a run that is under way.
+A resumed run reads its own `run.json`: plan, roles, checks and sandbox cannot
+change under a run that is under way. Model, limits and budget may, when it is
+resumed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,30 @@ from wavecrew.plan.settings import Settings
 from wavecrew.workspace.refs import integration_ref
 
 
+class Chosen(Record):
+    """What the command line said; it stands above wavecrew.toml. Empty or 0: nothing."""
+
+    model: str = ""
+    base_url: str = ""
+    agents: int = 0
+
+    def above(self, earlier: Chosen) -> Chosen:
+        """This, and what `earlier` said where this says nothing."""
+        return Chosen(
+            model=self.model or earlier.model,
+            base_url=self.base_url or earlier.base_url,
+            agents=self.agents or earlier.agents,
+        )
+
+    def over(self, settings: Settings) -> Settings:
+        """`settings` with what the command line said instead."""
+        said = {"name": self.model, "base_url": self.base_url}
+        model = settings.model.model_copy(update={k: v for k, v in said.items() if v})
+        agents = self.agents or settings.limits.agents
+        limits = settings.limits.model_copy(update={"agents": agents})
+        return settings.model_copy(update={"model": model, "limits": limits})
+
+
 class RunSpec(Record):
     run: str
     plan: Plan
@@ -36,6 +61,9 @@ class RunSpec(Record):
     """Folder of the rehearsal that plays the model; empty: a real endpoint."""
     held_out_root: str = ""
     """Folder that `held_out` of the checks is relative to."""
+    settings_file: str = ""
+    """The wavecrew.toml it was started with; empty: there was none."""
+    chosen: Chosen = Chosen()
     allow_unsandboxed: bool = False
     digest: str = ""
     """Of plan, roles, settings' checks and selection: the same plan again is recognised by it."""

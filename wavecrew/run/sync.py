@@ -18,6 +18,7 @@ from wavecrew.run.attempt import save_report, saved_report
 from wavecrew.run.landing import verify_input
 from wavecrew.run.manager import Word, sync_word
 from wavecrew.run.parts import Parts
+from wavecrew.run.progress import MOST_ROUNDS
 from wavecrew.run.spec import file_name
 
 
@@ -74,7 +75,7 @@ def _closed(
 ) -> Looked:
     detail = word.reason or word.summary
     parts.log.append(e.SyncClosed(sync.id, number, report.verdict, detail, path))
-    if not word.send_back:
+    if not word.send_back or number >= MOST_ROUNDS:
         return Looked(is_open=False)
     with parts.reading:
         attempt = parts.state.tasks[word.send_back].attempt

@@ -62,6 +62,15 @@ class WorkspacePlace(Record):
     """Commit the tree was cut from."""
 
 
+class Lease(Record):
+    """What an attempt has for itself alone."""
+
+    env: dict[str, str] = {}
+    """For every command it runs."""
+    cache: Path | None = None
+    """A folder on this host that its commands may write."""
+
+
 class Assignment(Record):
     """Everything an agent process needs; written as JSON before it starts."""
 
@@ -79,6 +88,7 @@ class Assignment(Record):
     limits: Limits
     sandbox: SandboxSettings
     allow_unsandboxed: bool = False
+    lease: Lease = Lease()
     checks: tuple[Check, ...] = ()
     """The repository's checks of stage `gate`, for `run_checks`."""
     scope: tuple[tuple[str, ...], ...] = ()
@@ -139,6 +149,8 @@ class Settle(Record):
     ask: Literal["settle"] = "settle"
     reserved: int
     tokens: int
+    wait_s: float = 0.0
+    """The provider asked the agent to wait so long before it tries again."""
 
 
 class Step(Record):

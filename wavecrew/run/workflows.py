@@ -53,6 +53,7 @@ class Workflows(DBOSConfiguredInstance):
         progress = Progress(self.parts.spec, self.schedule)
         handles: list[Any] = []
         while True:
+            progress.agents = self.limit()
             handles += [self._enqueue(step) for step in progress.next()]
             if not handles:
                 break
@@ -79,9 +80,9 @@ class Workflows(DBOSConfiguredInstance):
                 spent_s += tried["spent_s"]
                 if tried["outcome"] != "passed":
                     why = "failed"
+                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     if tried["outcome"] not in TRY_AGAIN:
                         break
-                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
                     attempt += 1
                     continue
                 branch = tried["commit"]
@@ -121,6 +122,11 @@ class Workflows(DBOSConfiguredInstance):
     @DBOS.workflow(max_recovery_attempts=None)
     def sync(self, sync_id: str, round_number: int) -> Result:
         return self.look(sync_id, round_number)
+
+    @DBOS.step()
+    def limit(self) -> int:
+        """Agents at once, written down with each decision: a resume may come with another limit."""
+        return self.parts.spec.settings.limits.agents
 
     @DBOS.step()
     def attempt(self, task_id: str, number: int, rework: Result | None) -> Result:

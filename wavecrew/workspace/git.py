@@ -117,6 +117,7 @@ class Git:
                 cwd=self.git_dir,
                 timeout=timeout_s,
                 check=False,
+                process_group=0,  # Ctrl-C is for the engine to understand; git finishes its work
             )
         except subprocess.TimeoutExpired as error:
             raise GitFailed(

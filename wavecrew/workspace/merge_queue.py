@@ -1,8 +1,9 @@
 """How a branch lands: merged with the tip, verified as exactly that tree, swapped in.
 
-Steps before a kill may run again, so landing asks history first: a task whose
-`Task-Id` stands on the first-parent line of the integration branch has landed,
-and the swap succeeds only for a merge with the tip that was looked at.
+Steps before a kill may run again, so landing asks history first: an attempt
+whose `Task-Id` and `Attempt` stand on the first-parent line of the integration
+branch has landed, and the swap succeeds only for a merge with the tip that was
+looked at. A task that was sent back after it landed lands again, as a later attempt.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from wavecrew.workspace.model import ENGINE, Conflicted, Landing, R
 MOST_TRIES = 5
 """How often the tip may move under a landing before it gives way."""
 TASK_ID = "Task-Id"
+ATTEMPT = "Attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def land(
     evidence: Callable[[R], str],
     since: str | None = None,
 ) -> Landing[R]:
-    """Land a branch at most once, however often and from wherever this is called.
+    """Land an attempt's branch at most once, however often and from wherever this is called.
 
     `verify` judges the merged tree (its id); only a report with the verdict
     `pass` lands it. `evidence` names that report in one line, for the commit.
@@ -61,8 +63,9 @@ def land(
         tip = mirror.tip(integration_ref)
         if tip is None:
             raise GitFailed(f"the branch {integration_ref!r} does not exist")
-        if done := landed(mirror, tip, since=since).get(branch.trailer):
-            return Landing("already_merged", commit=done)
+        done = landed(mirror, tip, since=since).get(branch.trailer)
+        if done and done.attempt >= branch.attempt:
+            return Landing("already_merged", commit=done.commit)
         merged = mirror.merge(tip, branch.commit)
         if isinstance(merged, Conflicted):
             return Landing("conflict", drivers=merged.drivers, conflict=merged)
@@ -80,15 +83,23 @@ def message_of(branch: Branch, evidence: str) -> str:
     """The merge commit's message: task, summary, and the facts as trailers."""
     facts = {
         TASK_ID: branch.trailer,
-        "Attempt": str(branch.attempt),
+        ATTEMPT: str(branch.attempt),
         "Role": branch.role,
         "Evidence": evidence,
     }
     return trailers.build(f"{branch.task}: {branch.title}", branch.summary, facts)
 
 
-def landed(mirror: Mirror, tip: str, *, since: str | None = None) -> Mapping[str, str]:
-    """`<run>/<task>` -> the commit that landed it, on the first-parent line of `tip`.
+@dataclass(frozen=True, slots=True)
+class LandedBefore:
+    """The newest landing of a task, as history has it."""
+
+    commit: str
+    attempt: int
+
+
+def landed(mirror: Mirror, tip: str, *, since: str | None = None) -> Mapping[str, LandedBefore]:
+    """`<run>/<task>` -> its newest landing, on the first-parent line of `tip`.
 
     Parsed, never searched for: `run/1.1` is not `run/1.10`, and a summary that
     quotes a trailer is no trailer.
@@ -96,9 +107,11 @@ def landed(mirror: Mirror, tip: str, *, since: str | None = None) -> Mapping[str
     limit = (f"^{object_id(since)}",) if since else ()
     args = ("log", "--first-parent", "-z", "--format=%H%n%B", f"--grep=^{TASK_ID}: ")
     listed = mirror.git.run(*args, object_id(tip), *limit).decode("utf-8", "replace")
-    found: dict[str, str] = {}
+    found: dict[str, LandedBefore] = {}
     for entry in listed.split("\0"):
         commit, _, message = entry.partition("\n")
-        if task := trailers.parse(message).get(TASK_ID):
-            found[task] = commit
+        facts = trailers.parse(message)
+        task, attempt = facts.get(TASK_ID), facts.get(ATTEMPT, "")
+        if task and attempt.isdecimal():
+            found.setdefault(task, LandedBefore(commit, int(attempt)))
     return found

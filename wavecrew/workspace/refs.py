@@ -33,6 +33,12 @@ def encode(name: str) -> str:
     return text
 
 
+def decode(text: str) -> str:
+    """The name that `encode` made `text` of; for names it never made, the nearest reading."""
+    raw = re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def ref_for(run: str, task: str) -> str:
     """The branch of a task: `refs/heads/wavecrew/<run>/<task>`."""
     if task == INTEGRATION:

@@ -98,7 +98,7 @@ class UserRepository:
         (UsageError); RepositoryError when a checkout has the branch open, since
         its files would seem changed under the user's hands.
         """
-        self._refuse_open_checkout(checked(name))
+        refuse_open_checkout(self.git_dir, checked(name))
         expected = plumbing.object_id(old) if old else "0" * len(new)
         args = ("update-ref", "--no-deref", "--", name, plumbing.object_id(new), expected)
         deadline = time.monotonic() + _LOCK_PATIENCE_S
@@ -125,15 +125,17 @@ class UserRepository:
         except FileNotFoundError:
             return
 
-    def _refuse_open_checkout(self, name: str) -> None:
-        heads = [self.git_dir / "HEAD", *self.git_dir.glob("worktrees/*/HEAD")]
-        for head in heads:
-            if head.is_file() and head.read_text(errors="replace").strip() == f"ref: {name}":
-                raise RepositoryError(
-                    f"the branch {name!r} is checked out",
-                    where=str(head.parent),
-                    mend="Switch that checkout to another branch (or `git switch --detach`).",
-                )
+
+def refuse_open_checkout(git_dir: Path, name: str) -> None:
+    """RepositoryError when a checkout has this branch open, born or unborn."""
+    heads = [git_dir / "HEAD", *git_dir.glob("worktrees/*/HEAD")]
+    for head in heads:
+        if head.is_file() and head.read_text(errors="replace").strip() == f"ref: {name}":
+            raise RepositoryError(
+                f"the branch {name!r} is checked out",
+                where=str(head.parent),
+                mend="Switch that checkout to another branch (or `git switch --detach`).",
+            )
 
 
 def _read(repository: gitpython.Repo, clean: bool) -> UserRepository:

@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavecrew.journal.attempt import AttemptJournal, JournalDiverged, read_records
+from wavecrew.journal.attempt import (
+    AttemptJournal,
+    JournalDiverged,
+    last_snapshot,
+    read_records,
+)
 
 
 def record_three(path: Path) -> None:
@@ -129,3 +134,13 @@ def test_what_was_replied_before_kill_9_is_there_after(tmp_path: Path) -> None:
 
 def test_reading_a_journal_that_is_not_there_gives_nothing(tmp_path: Path) -> None:
     assert read_records(tmp_path / "none") == ()
+
+
+def test_the_newest_snapshot_is_found_in_the_records_of_a_killed_agent(tmp_path: Path) -> None:
+    journal = AttemptJournal.open(tmp_path / "journal.jsonl")
+    for number in (1, 2):
+        journal.exchange("tool", {"n": number}, lambda n=number: {"snapshot": f"t{n}"})
+    journal.exchange("model", {}, lambda: {"say": "no tree"})
+    journal.close()
+    assert last_snapshot(read_records(tmp_path / "journal.jsonl")) == "t2"
+    assert last_snapshot(()) == ""

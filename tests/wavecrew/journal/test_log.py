@@ -128,3 +128,24 @@ def test_every_fact_comes_back_from_json_as_it_went(data: st.DataObject, kind: s
     fact = cls(**values)
     assert e.fact_from_json(kind, dataclasses.asdict(fact)) == fact
     assert e.id_of(fact).startswith(kind)
+
+
+def test_a_fact_that_was_there_already_takes_no_number(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    for fact in (started(), started(), e.RunPaused(1, "interrupted")):
+        log.append(fact)
+    assert [event.seq for event in log.read()] == [1, 2]
+
+
+def test_a_branch_that_lands_later_is_told_beside_its_red_landing(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    log.append(e.MergeFinished("1.1", 1, "red", "t1", "", [], "", "r1"))
+    assert log.append(e.MergeFinished("1.1", 1, "merged", "t2", "c2", [], "", "r1"))
+    assert log.append(e.MergeFinished("1.1", 1, "merged", "t2", "c2", [], "", "r1")) is None
+
+
+def test_a_task_that_was_sent_back_completes_again(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    for commit in ("c1", "c2", "c2"):
+        log.append(e.TaskCompleted("1.1", "a", "Pass", [], "Awaiting Assignment", commit))
+    assert [event.seq for event in log.read()] == [1, 2]

@@ -110,12 +110,22 @@ def test_replaying_a_landing_makes_the_same_commit(queue: Queue) -> None:
     assert queue.land(branch) == first
 
 
-def test_a_task_lands_once(queue: Queue) -> None:
+def test_an_attempt_lands_once(queue: Queue) -> None:
     branch = queue.branch("1.1", {"a": b"2\n"})
     first = queue.land(branch)
-    again = queue.land(replace(branch, attempt=2))
+    again = queue.land(replace(branch, when=branch.when + 60))
     assert (again.outcome, again.commit) == ("already_merged", first.commit)
     assert queue.history() == ["1.1: Title"]
+
+
+def test_a_task_that_was_sent_back_lands_again_and_only_once(queue: Queue) -> None:
+    queue.land(queue.branch("1.1", {"a": b"2\n"}))
+    mended = replace(queue.branch("1.1", {"b": b"3\n"}), attempt=2)
+    second = queue.land(mended)
+    assert second.outcome == "merged"
+    assert queue.land(mended).outcome == "already_merged"
+    assert queue.land(replace(mended, attempt=1)).commit == second.commit
+    assert queue.history() == ["1.1: Title", "1.1: Title"]
 
 
 def test_1_1_is_not_1_10(queue: Queue) -> None:

@@ -1,0 +1,139 @@
+"""kill -9 at the worst moments: what was finished stays finished, what was begun goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+TASKS = {"one": 1, "two": 2, "three": 3}
+SLOW_CHECK = """
+[[checks]]
+name = "slow"
+run = "sleep 1.375"
+stages = ["integration"]
+"""
+
+
+def kill(process):
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def killed(stories, say):
+    """An engine killed four times, each time at another moment, and resumed to the end."""
+    story = stories("killed")
+    story.agents("author")
+    ids = list(TASKS)
+    story.plan(
+        *({"id": t, "agent": "author", "depends_on": ids[n - 1 : n]} for n, t in enumerate(ids))
+    )
+    for task, number in TASKS.items():
+        story.talk(f"task/{task}", say.function(task, number))
+    toml = (story.root / "wavecrew.toml").read_text()
+    (story.root / "wavecrew.toml").write_text(SLOW_CHECK + toml)
+    before = story.checkout_state()
+
+    def again():
+        return story.begin("run", f"--repo={story.repo}", "--resume")
+
+    run = story.start()
+    story.wait_for_event(run, "task_started", task="one")
+    kill(run)
+    run = again()
+    story.wait_for_event(run, "agent_step", task="one", what="write_file")
+    kill(run)
+    run = again()
+    story.wait_for_event(run, "gate_finished", task="one", verdict="pass")
+    kill(run)
+    run = again()
+    story.wait_for_event(run, "task_completed", task="one")
+    story.wait_for_event(run, "attempt_ended", task="two")
+    story.wait_for(lambda: _is_checking(story), run)
+    kill(run)
+    return SimpleNamespace(story=story, before=before, done=story.resume())
+
+
+def _is_checking(story):
+    """True while the integration check runs, seen from outside the sandbox."""
+    return any(b"sleep\x001.375" in line for line in story.command_lines())
+
+
+def test_the_run_comes_to_its_end(killed):
+    assert killed.done.code == 0, killed.done.err
+
+
+def test_each_task_landed_exactly_once_in_order(killed):
+    assert killed.story.landed() == list(TASKS)
+    ids = [event["id"] for event in killed.story.events()]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_tree_is_what_an_undisturbed_run_makes(killed, say):
+    story = killed.story
+    story.git("checkout", "-q", "-b", "by-hand", "main")
+    for task, number in TASKS.items():
+        for turn in say.function(task, number)[:-1]:
+            story.write(**turn["calls"][0]["args"])
+    story.commit("All three at once")
+    assert story.tip_tree() == story.git("rev-parse", "by-hand^{tree}")
+    story.git("checkout", "-q", "main")
+
+
+def test_no_answer_was_paid_for_twice_once_it_was_in_the_journal(killed):
+    for task in TASKS:
+        assert not (killed.story.folder / "attempts" / task / "2").exists()
+        model = [r["record"] for r in killed.story.journal(task) if r["kind"] == "model"]
+        assert model.count("reply") == 3
+
+
+def test_nothing_is_left_over(killed):
+    assert killed.story.left_over() == []
+    assert killed.story.checkout_state() == killed.before
+
+
+@pytest.fixture(scope="module")
+def agents_killed(stories, say):
+    """First one agent is killed in the middle of a command, then the host of all agents."""
+    story = stories("agents")
+    flags = story.flags()
+    story.agents("author")
+    story.plan({"id": "one", "agent": "author"})
+    wait = say.call("run_command", command=f"test -e {flags}/go || sleep 52.5", timeout_s=60)
+    first, *rest = say.function("one", 1)
+    story.talk("task/one", *([[first, wait, *rest]] * 3))
+    run = story.start()
+
+    def sleeping():
+        return any(b"sleep\x0052.5" in line for line in story.command_lines())
+
+    story.wait_for(sleeping, run)
+    host, (agent,) = story.host_and_agents()
+    os.kill(agent, signal.SIGKILL)
+    story.wait_for_event(run, "task_started", task="one", attempt=2)
+    story.wait_for(sleeping, run)
+    (flags / "go").touch()
+    os.kill(host, signal.SIGKILL)
+    return SimpleNamespace(story=story, done=story.finish(run))
+
+
+def test_a_killed_agent_is_tried_again_and_a_killed_host_replaced(agents_killed):
+    story = agents_killed.story
+    assert agents_killed.done.code == 0, agents_killed.done.err
+    assert story.landed() == ["one"]
+    ended = [(e["attempt"], e["outcome"]) for e in story.events("attempt_ended")]
+    assert ended == [(1, "crashed"), (2, "passed")]
+
+
+def test_what_went_down_with_the_host_goes_on_from_its_journal(agents_killed):
+    records = agents_killed.story.journal("one", 2)
+    assert sum(r["kind"] == "model" and r["record"] == "reply" for r in records) == 4
+
+
+def test_the_work_of_the_killed_agent_is_in_the_attic(agents_killed):
+    parked = "refs/wavecrew/attic/r1/one/1:calculator/one.py"
+    assert agents_killed.story.git("show", parked) == "def one():\n    return 1"
+    assert agents_killed.story.left_over() == []
