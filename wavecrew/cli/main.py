@@ -52,6 +52,30 @@ def _options(
 
 
 @app.command(
+    epilog="Examples:  wavecrew init PLAN.md  |  wavecrew init PLAN.md --beside TRACKER.md --json  "
+    "|  wavecrew init .planning/phases/01-core --out next --force.  "
+    "Exit codes: 0 written, whatever it leaves open; 2 no plan, or nothing was written."
+)
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PLAN", help="The written plan.")],
+    repo: RepoOption = Path(),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the two files; default: the repository.")
+    ] = None,
+    beside: plan.BesideOption = None,
+    format_name: plan.FormatOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an agents.yaml and a tasks.yaml that exist.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write agents.yaml and tasks.yaml from a written plan, with the questions it leaves open."""
+    from wavecrew.cli.init import write_plan
+
+    write_plan(path, beside or (), format_name, repo, out, force=force, as_json=as_json)
+
+
+@app.command(
     epilog="Examples:  wavecrew run --dry-run  |  wavecrew run --wave 1 --model gpt-5  |  "
     "wavecrew run --base-url http://127.0.0.1:8000/v1 --model local --json  |  "
     "wavecrew run --resume"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wavecrew.plan.load import Loaded
     from wavecrew.plan.locate import Files
@@ -29,6 +29,13 @@ SettingsOption = Annotated[
     Path | None, typer.Option("--settings", help="wavecrew.toml; default: the one here, if any.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
+BesideOption = Annotated[
+    list[Path] | None,
+    typer.Option("--beside", help="A document that says more of the same plan; repeatable."),
+]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="Do not detect the format: read it as this.")
+]
 
 CONVERGING = ("migrations/versions/**", "**/__init__.py")
 """What the merge queue's drivers mend: parallel Alembic heads, lists of imports."""
@@ -44,32 +51,62 @@ _STYLES = {
 
 
 @app.command(
-    epilog="Examples:  wavecrew plan check  |  wavecrew plan check --tasks next.yaml --json.  "
+    epilog="Examples:  wavecrew plan check  |  wavecrew plan check --tasks next.yaml --json  |  "
+    "wavecrew plan check PLAN.md --beside TRACKER.md.  "
     "Exit codes: 0 the plan can be run, warnings or not; 2 it cannot."
 )
 def check(
+    document: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PLAN_DOCUMENT]", help="A written plan; default: agents.yaml and tasks.yaml."
+        ),
+    ] = None,
+    beside: BesideOption = None,
+    format_name: FormatOption = None,
     agents: AgentsOption = None,
     tasks: TasksOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say everything that is wrong with the plan, worst first."""
+    from wavecrew.errors import UsageError
+
+    if document is None:
+        if beside or format_name:
+            raise UsageError("--beside and --format go with a PLAN_DOCUMENT")
+        files = _files(agents, tasks, settings)
+        names, problems = _names(files), _lint(files)
+    else:
+        if agents or tasks or settings:
+            raise UsageError("name a PLAN_DOCUMENT or the files of a plan, not both")
+        from wavecrew.cli.init import examine
+
+        names = {"document": str(document)}
+        problems = examine(document, beside or (), format_name)
+    _tell(names, problems, as_json=as_json)
+
+
+def _lint(files: Files) -> tuple[Problem, ...]:
     from wavecrew.plan.lint import check as lint
-    from wavecrew.plan.outline import Line
     from wavecrew.plan.problem import PlanRejected
 
-    files = _files(agents, tasks, settings)
     try:
-        problems = lint(load_files(files), CONVERGING)
+        return lint(load_files(files), CONVERGING)
     except PlanRejected as rejected:
-        problems = rejected.problems
+        return rejected.problems
+
+
+def _tell(names: Mapping[str, str | None], problems: Sequence[Problem], *, as_json: bool) -> None:
+    from wavecrew.plan.outline import Line
+
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
-        print_json({"ok": not errors, "files": _names(files), "problems": _data(problems)})
+        print_json({"ok": not errors, "files": dict(names), "problems": _data(problems)})
     else:
         verdict = "the plan can be run" if not errors else "the plan cannot be run"
         warnings = len(problems) - errors
-        counted = f"{verdict}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+        counted = f"{verdict}: {count_of(errors, 'error')}, {count_of(warnings, 'warning')}"
         lines = [Line(f"{one.severity}: {one}", one.severity) for one in problems]
         print_lines([*lines, Line(counted, "error" if errors else "head")])
     raise typer.Exit(2 if errors else 0)
@@ -115,13 +152,8 @@ def show(
 )
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE_OR_FOLDER", help="The written plan.")],
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option("--beside", help="A document that says more of the same plan; repeatable."),
-    ] = None,
-    format_name: Annotated[
-        str | None, typer.Option("--format", help="Do not detect the format: read it as this.")
-    ] = None,
+    beside: BesideOption = None,
+    format_name: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a plan as people write them, and report what it leaves open."""
@@ -157,7 +189,7 @@ def _data(problems: Iterable[Problem]) -> list[dict[str, object]]:
     return [problem_data(problem) for problem in problems]
 
 
-def _count(number: int, word: str) -> str:
+def count_of(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 

@@ -18,22 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wavecrew.plan.readers.model import ImportedPlan, ImportedTask
+    from wavecrew.plan.readers.source import Source
 
 
 def show_import(
     path: Path, beside: Sequence[Path], format_name: str | None, *, as_json: bool
 ) -> None:
     """Import and print. PlanRejected when it is no plan or cannot be read."""
-    gc.disable()  # among a million small nodes collecting takes longer than reading
-    try:
-        plan = import_plan(read_source(path, *beside), READERS, format_name)
-    finally:
-        gc.enable()
+    _, plan = read_document(path, beside, format_name)
     if as_json:
         sys.stdout.write(json.dumps(plan.as_data(), indent=2, ensure_ascii=False) + "\n")
         return
     for line in _lines(plan):
         typer.echo(line)
+
+
+def read_document(
+    path: Path, beside: Sequence[Path], format_name: str | None
+) -> tuple[Source, ImportedPlan]:
+    """A document and what it says. PlanRejected when it is no plan or cannot be read."""
+    gc.disable()  # among a million small nodes collecting takes longer than reading
+    try:
+        source = read_source(path, *beside)
+        return source, import_plan(source, READERS, format_name)
+    finally:
+        gc.enable()
 
 
 def _lines(plan: ImportedPlan) -> list[str]:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from wavecrew.plan.contracts import contracts
 from wavecrew.plan.graph import Graph, Node
 from wavecrew.plan.load import Loaded
+from wavecrew.plan.loads import large_tasks, loads
 from wavecrew.plan.problem import Problem, Severity
 from wavecrew.plan.tool_names import MANAGER_TOOLS, SPECIALIST_ENDS
 from wavecrew.plan.writes import colliding_writes, unwritable
@@ -209,4 +210,6 @@ _RULES: tuple[Callable[[Loaded, Graph], Iterator[Problem]], ...] = (
     contracts,
     _acceptance,
     _estimates,
+    large_tasks,
+    loads,
 )
