@@ -227,11 +227,12 @@ class _Builder:
             self._add(Paragraph(lines))
 
     def _heading(self, lines: tuple[Line, ...], around: Token) -> None:
-        if around.markup in ("-", "=") and (len(lines) > 1 or lines[0].text.startswith("**")):
+        first = lines[0]
+        if around.markup in ("-", "=") and (len(lines) > 1 or first.text.startswith("**")):
             self._add(Paragraph(lines))
         else:
             level = int(around.tag[1:])
-            self._add(Heading(level, " ".join(line.text for line in lines), lines[0].number))
+            self._add(Heading(level, " ".join(line.text for line in lines), first.number))
 
     def _first_text(self, item: Item, lines: tuple[Line, ...]) -> None:
         item.box, item.starred, item.text = checkbox(lines[0].text)
