@@ -16,7 +16,7 @@ from wavecrew.errors import ToolError
 from wavecrew.journal import events as e
 from wavecrew.plan.model import TaskId
 from wavecrew.run import wire
-from wavecrew.run.attempt import AttemptDesk
+from wavecrew.run.submission import AttemptDesk
 
 
 class RetoldDesk:

@@ -21,8 +21,8 @@ from crews.request import Offer, opening
 from crews.role import system_text
 from wavecrew.journal.trace import Trace, read_trace
 from wavecrew.plan.model import Plan, Role, RoleName
-from wavecrew.run.attempt import scope_of
 from wavecrew.run.spec import RunFolder
+from wavecrew.run.submission import scope_of
 from wavecrew.run.wire import Assignment
 
 

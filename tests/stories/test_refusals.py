@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wavecrew.cli.run import RunRequest, start_or_resume
+from wavecrew.cli.request import RunRequest
+from wavecrew.cli.run import start_or_resume
 from wavecrew.errors import DiskFull
 
 

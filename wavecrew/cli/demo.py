@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from wavecrew.cli.run import RunRequest, start_or_resume
+from wavecrew.cli.request import RunRequest
+from wavecrew.cli.run import start_or_resume
 from wavecrew.errors import GitFailed, UsageError
 from wavecrew.plan.locate import shipped
 

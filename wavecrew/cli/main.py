@@ -123,7 +123,8 @@ def run(
     ] = False,
 ) -> None:
     """Start a run of a plan, or go on with a paused one."""
-    from wavecrew.cli.run import RunRequest, start_or_resume
+    from wavecrew.cli.request import RunRequest
+    from wavecrew.cli.run import start_or_resume
 
     request = RunRequest(
         repo=repo,

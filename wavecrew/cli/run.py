@@ -12,13 +12,19 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
 
 from wavecrew.cli.assemble import open_real_sandbox, real_parts
 from wavecrew.cli.paused import as_of_now, newest_unfinished, unfinished
-from wavecrew.cli.plan import load_files
+from wavecrew.cli.request import (
+    RunRequest,
+    check_approved,
+    chosen_in,
+    load_plan,
+    names_a_plan,
+    selection,
+    spec_of,
+)
 from wavecrew.cli.watch import Watcher, watcher_for
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -27,16 +33,11 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal import events as e
-from wavecrew.plan.lint import check as lint
-from wavecrew.plan.load import Loaded
-from wavecrew.plan.locate import locate
-from wavecrew.plan.model import TaskId
-from wavecrew.plan.problem import PlanRejected
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
 from wavecrew.run.parts import Parts
-from wavecrew.run.spec import Chosen, RunFolder, RunSpec, digest_of, new_folder
+from wavecrew.run.spec import RunFolder, RunSpec, new_folder
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
@@ -45,39 +46,14 @@ NEEDED_BYTES = 200_000_000
 """Free disk below this and a run is not started."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """The options of `wavecrew run`, as given."""
-
-    repo: Path = field(default_factory=Path)
-    agents: Path | None = None
-    tasks: Path | None = None
-    settings: Path | None = None
-    model: str = ""
-    base_url: str = ""
-    rehearsal: Path | None = None
-    waves: tuple[str, ...] = ()
-    tasks_only: tuple[str, ...] = ()
-    barrier: str = "sync"
-    limit: int | None = None
-    resume: bool = False
-    new: bool = False
-    approve: tuple[str, ...] = ()
-    dry_run: bool = False
-    allow_unsandboxed: bool = False
-    as_json: bool = False
-    held_out_root: Path | None = None
-    """Folder of the held-out tests; default: where wavecrew.toml lies."""
-
-
 def start_or_resume(request: RunRequest) -> int:
     """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
     if request.dry_run:
         return _dry_run(request)
     repository = UserRepository.open(request.repo, clean=not request.resume)
-    if request.resume and not _names_a_plan(request):
+    if request.resume and not names_a_plan(request):
         return _go_on(request, repository, newest_unfinished(repository))
-    spec = _spec(request, repository)
+    spec = spec_of(request, repository)
     paused = unfinished(repository, spec.digest)
     if request.resume and paused is None:
         raise UsageError(
@@ -91,7 +67,7 @@ def start_or_resume(request: RunRequest) -> int:
 
 
 def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> int:
-    _check_approved(request, spec)
+    check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
     with _model(spec) as spec:
@@ -106,8 +82,8 @@ def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> in
 
 
 def _go_on(request: RunRequest, repository: UserRepository, folder: RunFolder) -> int:
-    spec = as_of_now(folder.load(), request.settings, _chosen(request), repository.root)
-    _check_approved(request, spec)
+    spec = as_of_now(folder.load(), request.settings, chosen_in(request), repository.root)
+    check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
     with _model(spec) as spec:
@@ -216,93 +192,6 @@ def _announce(parts: Parts, request: RunRequest) -> None:
         parts.log.append(e.SyncApproved(sync))
 
 
-def _spec(request: RunRequest, repository: UserRepository) -> RunSpec:
-    """The plan as it is now, checked, with the options applied. Nothing is written."""
-    loaded, settings_file = _loaded(request, repository.root)
-    chosen = _chosen(request)
-    settings = chosen.over(loaded.settings)
-    home = settings_file.parent if settings_file else repository.root
-    only, roles = _selection(loaded, request), tuple(loaded.roles.values())
-    if request.barrier not in ("sync", "wave"):
-        raise UsageError(f"--barrier {request.barrier!r} is neither 'sync' nor 'wave'")
-    barrier = cast(Literal["sync", "wave"], request.barrier)
-    return RunSpec(
-        run="",
-        order=_order(loaded, only, settings.limits.agents, barrier),
-        plan=loaded.plan,
-        roles=roles,
-        settings=settings,
-        base=repository.head,
-        only=only,
-        barrier=barrier,
-        rehearsal=str(request.rehearsal.resolve()) if request.rehearsal else "",
-        held_out_root=str(request.held_out_root or home),
-        settings_file=str(settings_file or ""),
-        chosen=chosen,
-        allow_unsandboxed=request.allow_unsandboxed,
-        digest=digest_of(loaded.plan, roles, only, settings),
-    )
-
-
-def _order(
-    loaded: Loaded, only: tuple[TaskId, ...], agents: int, barrier: Literal["sync", "wave"]
-) -> tuple[TaskId, ...]:
-    """The order of the optimal schedule, where a run that follows it ends sooner."""
-    from wavecrew.schedule.order import order_for_run
-    from wavecrew.schedule.problem import Deadlock
-
-    try:
-        return order_for_run(loaded.plan, loaded.roles, agents=agents, barrier=barrier, only=only)
-    except Deadlock as circle:
-        raise UsageError(
-            f"with --barrier {barrier} these wait for each other: {circle}",
-            mend="see `wavecrew plan forecast`",
-        ) from None
-
-
-def _chosen(request: RunRequest) -> Chosen:
-    return Chosen(model=request.model, base_url=request.base_url, agents=request.limit or 0)
-
-
-def _loaded(request: RunRequest, repo: Path) -> tuple[Loaded, Path | None]:
-    """The files of the plan, without an error of the linter's; and which settings file it was."""
-    settings = request.settings or repo / "wavecrew.toml"
-    files = locate(
-        Path(),
-        agents=request.agents,
-        tasks=request.tasks,
-        settings=settings if request.settings or settings.exists() else None,
-    )
-    loaded = load_files(files)
-    errors = [problem for problem in lint(loaded) if problem.severity == "error"]
-    if errors:
-        raise PlanRejected(errors)
-    return loaded, files.settings.resolve() if files.settings else None
-
-
-def _selection(loaded: Loaded, request: RunRequest) -> tuple[TaskId, ...]:
-    """The tasks of this run; what they depend on must be in it too."""
-    plan = loaded.plan
-    waves = {wave.id for wave in plan.waves}
-    for wave in request.waves:
-        if wave not in waves:
-            raise UsageError(f"the plan has no wave {wave!r}", mend=f"waves: {', '.join(waves)}")
-    for task in request.tasks_only:
-        if task not in plan.tasks_by_id:
-            raise UsageError(f"the plan has no task {task!r}", mend="see `wavecrew plan show`")
-    if not request.waves and not request.tasks_only:
-        return tuple(task.id for task in plan.tasks)
-    only = tuple(t.id for t in plan.tasks if t.wave in request.waves or t.id in request.tasks_only)
-    for task_id in only:
-        missing = [d for d in plan.tasks_by_id[task_id].depends_on if d not in only]
-        if missing:
-            raise UsageError(
-                f"task {task_id!r} depends on {', '.join(map(repr, missing))}, which is left out",
-                mend="add it with --task, or its wave with --wave",
-            )
-    return only
-
-
 @contextlib.contextmanager
 def _model(spec: RunSpec) -> Iterator[RunSpec]:
     """The spec with an endpoint that answers: the rehearsal's own server, or the user's."""
@@ -345,13 +234,9 @@ def _wants_to_continue(request: RunRequest, paused: RunFolder) -> bool:
     )
 
 
-def _names_a_plan(request: RunRequest) -> bool:
-    return any((request.agents, request.tasks, request.waves, request.tasks_only))
-
-
 def _dry_run(request: RunRequest) -> int:
-    loaded, _ = _loaded(request, request.repo)
-    only = set(_selection(loaded, request))
+    loaded, _ = load_plan(request, request.repo)
+    only = set(selection(loaded, request))
     for task in loaded.plan.tasks:
         if task.id in only:
             needs = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
@@ -361,16 +246,6 @@ def _dry_run(request: RunRequest) -> int:
         if before:
             print(f"sync point {sync.id}  {sync.title}  after {', '.join(before)}")
     return 0
-
-
-def _check_approved(request: RunRequest, spec: RunSpec) -> None:
-    known = [sync.id for sync in spec.syncs]
-    for sync in request.approve:
-        if sync not in known:
-            raise UsageError(
-                f"no sync point {sync!r} in this run",
-                mend=f"there are: {', '.join(known) or 'none'}",
-            )
 
 
 def _check_disk(folder: Path) -> None:

@@ -11,18 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
-from wavecrew.gates.gate import GateInput, gate
-from wavecrew.gates.model import Finding, GateReport
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import park, publish
-from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
-from wavecrew.run.session import Ended, run_session, socket_for
-from wavecrew.run.spec import file_name
-from wavecrew.workspace.model import Author, TreeRejected
+from wavecrew.run.session import Ended, run_session, session_name, socket_for
+from wavecrew.run.submission import AttemptDesk, author_of, scope_of
 from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
 
@@ -38,83 +34,6 @@ class Tried:
     detail: str = ""
     model_calls: int = 0
     tokens: int = 0
-
-
-class AttemptDesk(Desk):
-    """Adds `submit`: import the tree, run the gate, commit what passed."""
-
-    def __init__(self, parts: Parts, task: Task, role: Role, attempt: int, base: str) -> None:
-        super().__init__(parts, task.id, attempt)
-        self._task = task
-        self._role = role
-        self._base = base
-        self._answers[wire.Submit] = self._submit
-
-    def _submit(self, request: wire.Submit) -> wire.Reply:
-        stem = f"{file_name(self.task)}-{self.attempt}-{request.submission}"
-        known = self._recorded(stem, request.tree)
-        with self.parts.gates:
-            report = known or self.parts.unless_stopping(self._judge(request, stem))
-        accepted = report.verdict == "pass"
-        commit = self._commit(request, report) if accepted else ""
-        self._record(request, report, commit, stem)
-        left = max(0, self._role.attempts - self._refused())
-        return wire.Gated(report=report, accepted=accepted, attempts_left=left)
-
-    def _refused(self) -> int:
-        """Submissions of this attempt that did not pass, before a resume too."""
-        facts = [event.fact for event in self.parts.log.read()]
-        return sum(
-            isinstance(fact, e.GateFinished)
-            and (fact.task, fact.attempt) == (self.task, self.attempt)
-            and fact.verdict != "pass"
-            for fact in facts
-        )
-
-    def _judge(self, request: wire.Submit, stem: str) -> GateReport:
-        try:
-            self.parts.mirror.import_pack(request.pack, request.tree, self._base)
-        except TreeRejected as rejected:
-            return self._rejected(request.tree, rejected)
-        given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
-        sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
-        return gate(replace(given, sandbox=sandbox))
-
-    def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
-        findings = tuple(
-            Finding(rule="forbidden_entry", message=found.message, path=found.path)
-            for found in rejected.findings
-        )
-        return GateReport(tree=tree, base=self._base, verdict="fail", findings=findings)
-
-    def _recorded(self, stem: str, tree: str) -> GateReport | None:
-        """The report of this very submission, when an earlier engine wrote it and then died."""
-        report = saved_report(self.parts, stem)
-        return report if report and report.tree == tree else None
-
-    def _commit(self, request: wire.Submit, report: GateReport) -> str:
-        message = f"{self._task.id}: {self._task.title}\n\n{request.summary}\n"
-        return self.parts.mirror.commit(
-            report.tree, (self._base,), message, author_of(self._role), self.parts.clock()
-        )
-
-    def _record(self, request: wire.Submit, report: GateReport, commit: str, stem: str) -> None:
-        path = save_report(self.parts, stem, report)
-        self.parts.log.append(
-            e.GateFinished(
-                task=self.task,
-                attempt=self.attempt,
-                submission=request.submission,
-                verdict=report.verdict,
-                rules=list(report.rules),
-                tree=report.tree,
-                commit=commit,
-                passed=sum(evidence.passed for evidence in report.evidence),
-                failed=sum(evidence.failed for evidence in report.evidence),
-                summary=request.summary,
-                report=path,
-            )
-        )
 
 
 def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None) -> Tried:
@@ -139,58 +58,6 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     parts.sessions.discard(name)
     parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
-
-
-def session_name(task: str, attempt: int) -> str:
-    return f"{task}/{attempt}"
-
-
-def author_of(role: Role) -> Author:
-    return Author(role.role, f"{role.name}@wavecrew.localhost")
-
-
-def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem: str) -> GateInput:
-    """What the gate needs to judge one submitted tree."""
-    spec = parts.spec
-    return GateInput(
-        mirror=parts.mirror,
-        sandbox=parts.sandbox,
-        base=base,
-        tree=tree,
-        scope=scope_of(role, task),
-        checks=spec.settings.at("gate"),
-        done_when=task.done_when,
-        provides=task.provides,
-        settings=spec.settings,
-        run_dir=parts.folder.root,
-        name=stem,
-        held_out_root=Path(spec.held_out_root) if spec.held_out_root else None,
-    )
-
-
-def scope_of(role: Role, task: Task) -> tuple[tuple[str, ...], ...]:
-    """Groups of globs; a path must match one of each. Where neither says anything, none does."""
-    return tuple(group for group in (role.may_write, task.may_write) if group) or ((),)
-
-
-def report_path(parts: Parts, stem: str) -> Path:
-    return parts.folder.root / "reports" / f"{stem}.json"
-
-
-def save_report(parts: Parts, stem: str, report: GateReport) -> str:
-    """Write the report whole; its path relative to the run's folder."""
-    path = report_path(parts, stem)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(report.model_dump_json(indent=1), encoding="utf-8")
-    partial.replace(path)
-    return str(path.relative_to(parts.folder.root))
-
-
-def saved_report(parts: Parts, stem: str) -> GateReport | None:
-    """A report that was written whole; None when there is none yet."""
-    path = report_path(parts, stem)
-    return GateReport.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:

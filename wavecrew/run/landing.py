@@ -19,9 +19,9 @@ from wavecrew.journal.state import TaskState
 from wavecrew.plan.model import Contract, Task
 from wavecrew.plan.settings import Stage
 from wavecrew.run import wire
-from wavecrew.run.attempt import save_report, saved_report
 from wavecrew.run.branches import first_parent
 from wavecrew.run.parts import Parts
+from wavecrew.run.reports import save_report, saved_report
 from wavecrew.run.spec import file_name
 from wavecrew.schedule.ready import Schedule
 from wavecrew.workspace.merge_queue import Branch, land

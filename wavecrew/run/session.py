@@ -92,6 +92,10 @@ def _work(
         line.close()
 
 
+def session_name(task: str, attempt: int) -> str:
+    return f"{task}/{attempt}"
+
+
 def socket_for(parts: Parts) -> Path:
     """A fresh short path; the folder is private to this engine."""
     return parts.sockets / f"{next(_numbers)}.sock"

@@ -14,11 +14,11 @@ from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
 from wavecrew.plan.model import SyncPoint
 from wavecrew.run import wire
-from wavecrew.run.attempt import save_report, saved_report
 from wavecrew.run.landing import verify_input
 from wavecrew.run.manager import Word, sync_word
 from wavecrew.run.parts import Parts
 from wavecrew.run.progress import MOST_ROUNDS
+from wavecrew.run.reports import save_report, saved_report
 from wavecrew.run.spec import file_name
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wavecrew.cli.run import RunRequest, _spec, start_or_resume
+from wavecrew.cli.request import RunRequest, spec_of
+from wavecrew.cli.run import start_or_resume
 from wavecrew.errors import UsageError
 from wavecrew.workspace.user_repo import UserRepository
 
@@ -48,10 +49,10 @@ def test_the_order_is_stored_when_it_is_faster_than_the_usual_one(
     tasks = [
         (str(n), f"estimate_h: {h}, may_write: [src/{n}]") for n, h in enumerate((3, 3, 2, 2, 2))
     ]
-    spec = _spec(request(repository, tmp_path, *tasks, barrier="sync"), repository)
+    spec = spec_of(request(repository, tmp_path, *tasks, barrier="sync"), repository)
     assert sorted(spec.order) == ["0", "1", "2", "3", "4"]
-    assert spec == _spec(request(repository, tmp_path, *tasks, barrier="sync"), repository)
-    usual = _spec(request(repository, tmp_path, *tasks[:2], barrier="sync"), repository)
+    assert spec == spec_of(request(repository, tmp_path, *tasks, barrier="sync"), repository)
+    usual = spec_of(request(repository, tmp_path, *tasks[:2], barrier="sync"), repository)
     assert usual.order == ()
 
 
@@ -59,7 +60,7 @@ def test_a_circle_through_the_end_of_a_wave_is_refused_before_anything_is_made(
     repository: UserRepository, tmp_path: Path
 ) -> None:
     tasks = [("1", 'wave: "1", depends_on: ["x"]'), ("x", 'depends_on: ["2"]'), ("2", 'wave: "2"')]
-    assert _spec(request(repository, tmp_path, *tasks, barrier="sync"), repository).order == ()
+    assert spec_of(request(repository, tmp_path, *tasks, barrier="sync"), repository).order == ()
     with pytest.raises(UsageError, match=r"end of wave 1"):
         start_or_resume(request(repository, tmp_path, *tasks, barrier="wave"))
     assert not (repository.git_dir / "wavecrew").exists()
