@@ -52,7 +52,7 @@ def test_the_second_one_mends_it_and_both_land(resolved):
 
 def test_it_was_told_both_intents_and_the_hunks(resolved):
     records = resolved.story.journal(resolved.loser, 2)
-    first = next(r for r in records if r["kind"] == "model" and r["record"] == "intent")
+    first = next(r for r in records if r.get("kind") == "model" and r["record"] == "intent")
     text = first["request"]["opening"][-1]["content"]
     assert f"The headline as {resolved.winner} wants it." in text
     assert f"Task {resolved.loser}" in text

@@ -99,7 +99,7 @@ def test_no_answer_of_the_model_is_asked_for_twice(interrupted):
     served = Counter((s.conversation, s.attempt, s.turn) for s in interrupted.served)
     assert set(served.values()) == {1}
     assert len(served) == 3 + 4
-    records = [r for r in interrupted.story.journal("slow") if r["kind"] == "model"]
+    records = [r for r in interrupted.story.journal("slow") if r.get("kind") == "model"]
     assert [r["record"] for r in records] == ["intent", "reply"] * 4
 
 

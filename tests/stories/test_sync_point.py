@@ -85,7 +85,7 @@ def test_the_keepers_report_lies_beside_the_evidence(closed):
 
 def test_the_second_attempt_was_told_why(closed):
     opening = closed.story.journal("base", 2)
-    told = next(r for r in opening if r["kind"] == "model" and r["record"] == "intent")
+    told = next(r for r in opening if r.get("kind") == "model" and r["record"] == "intent")
     text = told["request"]["opening"][-1]["content"]
     assert "base() must be 10, it is 9" in text
     assert "test_the_base_is_what_the_plan_says" in text

@@ -37,6 +37,7 @@ def real_parts(
         repository=repository,
         mirror=Mirror.open(folder.mirror, repository),
         sandbox=sandbox,
+        parking=open_real_sandbox(spec),
         log=log,
         state=state,
         host=ProcessHost(folder.root / "host", keys=(settings.model.api_key_env,)),

@@ -33,7 +33,9 @@ def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, end
     """
     if not (place.root / "workspace.json").exists():
         return
-    workspace = Workspace.open(place.root, place.objects, place.base, parts.sandbox)
+    workspace = Workspace.open(
+        place.root, place.objects, place.base, parts.parking or parts.sandbox
+    )
     try:
         tree = ended.last_snapshot or _salvaged(workspace)
         parts.mirror.import_pack(workspace.pack(tree), tree, place.base)

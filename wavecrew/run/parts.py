@@ -27,6 +27,7 @@ class Parts:
     repository: UserRepository
     mirror: Mirror
     sandbox: Sandbox
+    """Where gates and checkouts run; a stop cuts them short."""
     log: EventLog
     state: RunState
     """The fold of `log`, kept current as it grows; read it under `reading`."""
@@ -36,6 +37,8 @@ class Parts:
     """A private folder with a short path."""
     clock: Callable[[], int]
     """Seconds since the epoch, for commits."""
+    parking: Sandbox | None = None
+    """Where unfinished work is recorded, which a stop waits for; None: `sandbox`."""
     stop: Stop = field(default_factory=Stop)
     reading: threading.RLock = field(default_factory=threading.RLock)
     gates: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
