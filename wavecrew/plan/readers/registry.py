@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from wavecrew.plan.readers.beads import BeadsReader
 from wavecrew.plan.readers.detect import Reader
+from wavecrew.plan.readers.kiro import KiroReader
+from wavecrew.plan.readers.taskmaster import TaskMasterReader
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (TaskMasterReader(), BeadsReader(), KiroReader())

@@ -1,0 +1,345 @@
+"""What does a Kiro `tasks.md` say, in Kiro's own form and in that of cc-sdd?
+
+Tasks are the numbered checkboxes; a task with numbered parts is a container.
+Order comes from a wave block when there is one, from `_Depends:` where it is
+written, and else only from the order of the lines, which is kept apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from wavecrew.plan.readers.checklist import BOX_HEADING, box_state, plain_title
+from wavecrew.plan.readers.kiro_waves import Wave, read_waves
+from wavecrew.plan.readers.markdown import (
+    Document,
+    Heading,
+    Item,
+    Line,
+    Paragraph,
+    checkbox,
+    parse_markdown,
+)
+from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan, ImportedTask
+from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.references import KnownIds, read_references
+from wavecrew.plan.readers.source import Source, SourceFile
+
+ID = re.compile(r"\d{1,6}(?:\.\d{1,6})*")
+
+_MARK = r"(?:\((?P<{}>P)\)\s*)?"
+_TASK = re.compile(
+    rf"(?P<bold>\*\*)?\s*(?P<loose_star>\\?\*\s+)?{_MARK.format('before')}(?:Task\s+)?"
+    rf"(?P<id>{ID.pattern})(?P<star>\\?\*)?(?P<dot>[.):]?)(?P<star2>\\?\*(?!\*))?\s+"
+    rf"{_MARK.format('after')}(?P<title>\S.*)"
+)
+_MAJOR = re.compile(rf"(?:Task\s+)?(?P<id>{ID.pattern})[.:)]?\s+\S")
+_FIELD = re.compile(r"_(?P<name>Requirements|Depends|Boundary|Blocked)\s*:\s*(?P<value>[^_]*)_?")
+_ESCAPED = re.compile(r"\[(?P<char>.)\]\\\*\s+")
+_TRAILING_FIELDS = re.compile(r"\s+_(?:Requirements|Depends|Boundary|Blocked)\s*:.*$")
+_CHECKPOINT = re.compile(r"(?:\w+\s+)?checkpoint\b", re.IGNORECASE)
+_OPTIONAL = re.compile(r"\(optional\)", re.IGNORECASE)
+_SIGNS = re.compile(
+    r"_Requirements?:|\*\*Validates:|\(P\)\s|\[.\]\\?\*|\d\*\s|_Depends:|"
+    r"^#\s+Implementation Plan|^#+\s+Task Dependency Graph|^#\s+実装",
+    re.MULTILINE,
+)
+_NUMBERED_BOX = re.compile(
+    r"^\s*(?:[-*+]|#+\s+-?)\s+\[.\]\\?\*?\s+(?:\*\*)?(?:\(P\)\s*)?\d+(?:\.\d+)*\\?\*?[.):]?\s",
+    re.MULTILINE,
+)
+
+
+class KiroReader:
+    name = "kiro"
+
+    def claims(self, source: Source) -> float:
+        file = _file(source)
+        if file is None or not _NUMBERED_BOX.search(file.text):
+            return 0.0
+        named = file.name.rsplit("/", 1)[-1].endswith("tasks.md")
+        spec = {"requirements.md", "design.md", "spec.json"} & file.siblings
+        if "proposal.md" in file.siblings and not _SIGNS.search(file.text):
+            return 0.0
+        if spec and named:
+            return 0.95
+        if _SIGNS.search(file.text):
+            return 0.9 if named else 0.85
+        return 0.6 if named else 0.4
+
+    def read(self, source: Source) -> ImportedPlan:
+        file = _file(source) or source.files[0]
+        return _TaskFile(file).read()
+
+
+def _file(source: Source) -> SourceFile | None:
+    found = [file for file in source.ending(".md") if file.name.rsplit("/", 1)[-1] == "tasks.md"]
+    if len(found) == 1:
+        return found[0]
+    only = source.only
+    return only if only is not None and only.suffix not in (".json", ".jsonl", ".yaml") else None
+
+
+@dataclass
+class _Task:
+    id: str
+    title: str
+    line: int
+    done: bool = False
+    optional: bool = False
+    parallel: bool = False
+    group: str | None = None
+    parent: str | None = None
+    fields: list[tuple[str, str, int]] = field(default_factory=list)
+    """(name, value, line) of `_Depends: ..._` and its like."""
+    deps: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_checkpoint(self) -> bool:
+        return bool(_CHECKPOINT.match(self.title))
+
+
+class _TaskFile:
+    def __init__(self, file: SourceFile) -> None:
+        self.file = file
+        self.notes = Notes()
+        self.tasks: list[_Task] = []
+        self.majors: dict[str, str] = {}
+        """Number -> heading, where majors are headings."""
+        self.unnumbered: list[int] = []
+        self.variants: dict[str, tuple[int, list[str]]] = {}
+
+    def read(self) -> ImportedPlan:
+        document = parse_markdown(self.file.text)
+        if document.cut_at:
+            message = "what is nested deeper is left out"
+            self.notes.add("too_deep", document.cut_at, message)
+        self._collect(document)
+        ids = [task.id for task in self.tasks]
+        self._parents(set(ids))
+        edges = list(self._depends(KnownIds(ids, ID)))
+        waves, stated = read_waves(document, self.notes)
+        edges += self._stated(stated, set(ids))
+        edges += self._wave_edges(waves) if waves else self._order()
+        self._note_variants()
+        tasks = tuple(self._made(task) for task in self.tasks)
+        note_states(self.notes, tasks)
+        groups = [wave.name for wave in waves] if waves else list(self.majors.values())
+        return ImportedPlan(
+            format="kiro",
+            tasks=tasks,
+            edges=tuple(edges),
+            gates=tuple(self._gates()),
+            diagnostics=self.notes.done(),
+            groups=tuple(groups),
+        )
+
+    def _collect(self, document: Document) -> None:
+        owners: dict[int, _Task] = {}
+        last: _Task | None = None
+        for visit in document.walk():
+            block = visit.block
+            if isinstance(block, Heading):
+                last = self._heading(block, visit.headings)
+                continue
+            if isinstance(block, Item):
+                owner = next(
+                    (owners[id(one)] for one in reversed(visit.parents) if id(one) in owners), None
+                )
+                task = self._item(block, visit.headings, owner)
+                if task is not None:
+                    owners[id(block)] = last = task
+                    continue
+                if block.box is not None and owner is None:
+                    self.unnumbered.append(block.line)
+                self._fields(Line(block.line, block.text), owner or last)
+            if isinstance(block, Paragraph):
+                around = (owners[id(one)] for one in reversed(visit.parents) if id(one) in owners)
+                owner = next(around, last)
+                for line in block.lines:
+                    self._fields(line, owner)
+
+    def _heading(self, heading: Heading, above: tuple[Heading, ...]) -> _Task | None:
+        """A heading may be a task itself, `### - [ ] 3. Title`, or a major, `## 3. Title`."""
+        if found := BOX_HEADING.match(heading.text):
+            box, starred, text = checkbox(found["rest"])
+            item = Item(text=text, line=heading.line, box=box, starred=starred)
+            return self._item(item, above, None)
+        if major := _MAJOR.match(heading.text):
+            self.majors.setdefault(major["id"], heading.text)
+        return None
+
+    def _item(self, item: Item, headings: tuple[Heading, ...], owner: _Task | None) -> _Task | None:
+        box, starred, text = item.box, item.starred, item.text
+        if box is None and (escaped := _ESCAPED.match(text)):
+            box, starred, text = escaped["char"], True, text[escaped.end() :]
+        if box is None:
+            return None
+        if item.marker[:1].isdigit() and not _TASK.match(text):
+            text = f"{item.marker} {text}"
+        found = _TASK.match(text)
+        if found is None:
+            return None
+        group = next((one.text for one in reversed(headings) if _MAJOR.match(one.text)), None)
+        task = _Task(found["id"], self._title(found), item.line, group=group)
+        task.done = box_state(box, task.id, item.line, self.notes)
+        task.parallel = bool(found["before"] or found["after"])
+        task.optional = starred or any(found[key] for key in ("star", "star2", "loose_star"))
+        task.optional = task.optional or bool(_OPTIONAL.search(task.title))
+        task.parent = owner.id if owner else None
+        if found["before"]:
+            self._variant("parallel_marker_variant", task)
+        if task.optional and not starred:
+            self._variant("optional_marker_variant", task)
+        if found["title"].rstrip("* ").endswith(" (P)"):
+            task.parallel = True
+            self._variant("parallel_marker_variant", task)
+        self._fields(Line(item.line, text), task)
+        self.tasks.append(task)
+        return task
+
+    @staticmethod
+    def _title(found: re.Match[str]) -> str:
+        title = _TRAILING_FIELDS.sub("", found["title"])
+        title = plain_title(title, opened=bool(found["bold"]))
+        return title.removesuffix("(P)").rstrip() or found["title"]
+
+    def _fields(self, line: Line, owner: _Task | None) -> None:
+        if owner is not None and "_" in line.text:
+            for found in _FIELD.finditer(line.text):
+                owner.fields.append((found["name"], found["value"].strip(), line.number))
+
+    def _parents(self, ids: set[str]) -> None:
+        for task in self.tasks:
+            head = task.id.rpartition(".")[0]
+            if head in ids:
+                if task.parent not in (None, head):
+                    message = f"{task.id} stands under {task.parent}, its number says {head}"
+                    self.notes.add("nesting_mismatch", task.line, message, task.id, head)
+                task.parent = head
+
+    def _depends(self, known: KnownIds) -> Iterator[Edge]:
+        for task in self.tasks:
+            for name, value, line in task.fields:
+                if name == "Blocked":
+                    message = f"{task.id} is said to be blocked: {value}"
+                    self.notes.add("blocked_task", line, message, task.id)
+                if name == "Depends":
+                    yield from self._dependency(task, value, line, known)
+
+    def _dependency(self, task: _Task, value: str, line: int, known: KnownIds) -> Iterator[Edge]:
+        named = read_references(value, known)
+        for one in named.ids:
+            if one != task.id:
+                task.deps.setdefault(one, line)
+                yield Edge("explicit", one, task.id, line)
+            else:
+                self.notes.add("self_dependency", line, f"{one} needs itself", one)
+        for one in named.unknown:
+            if one in self.majors:
+                yield Edge("group", self.majors[one], task.id, line)
+                continue
+            message = f"{task.id} needs {one}, which is no task here"
+            self.notes.add("unknown_dependency", line, message, task.id, one)
+        for one in named.ranges:
+            message = f"{task.id} needs the range {one}, read as all of its members"
+            self.notes.add("range_in_dependency", line, message, task.id)
+        if named.vague:
+            message = f"{task.id} needs {', '.join(map(repr, named.vague))}, which names no task"
+            self.notes.add("vague_dependency", line, message, task.id)
+        if named.remarks:
+            message = f"{task.id} needs nothing; {', '.join(named.remarks)} stands in a remark"
+            self.notes.add("remark_in_none", line, message, task.id, *named.remarks)
+
+    def _stated(self, stated: list[Edge], ids: set[str]) -> Iterator[Edge]:
+        """Edges drawn with arrows under the heading of the graph."""
+        by_id = {task.id: task for task in self.tasks}
+        for edge in stated:
+            for end in (edge.before, edge.after):
+                if end not in ids:
+                    message = f"the graph names {end}, which is no task here"
+                    self.notes.add("unknown_dependency", edge.line, message, end)
+            if edge.before in ids and edge.after in ids:
+                by_id[edge.after].deps.setdefault(edge.before, edge.line)
+                yield edge
+
+    def _wave_edges(self, waves: list[Wave]) -> Iterator[Edge]:
+        by_id = {task.id: task for task in self.tasks}
+        placed: dict[str, str] = {}
+        for wave in waves:
+            for id_ in wave.tasks:
+                if id_ not in by_id:
+                    message = f"{wave.name} names {id_}, which is no task here"
+                    self.notes.add("unknown_wave_task", wave.line, message, id_)
+                elif id_ in placed:
+                    message = f"{id_} stands in {placed[id_]} and in {wave.name}"
+                    self.notes.add("task_in_two_waves", wave.line, message, id_)
+                else:
+                    placed[id_] = wave.name
+                    by_id[id_].group = wave.name
+        containers = {task.parent for task in self.tasks}
+        left = [one.id for one in self.tasks if one.id not in placed and one.id not in containers]
+        if left:
+            message = f"no wave holds {', '.join(left)}; their place is only that in the list"
+            self.notes.add("tasks_without_wave", waves[0].line, message, *left)
+        if all(wave.after is None for wave in waves):
+            for before, after in pairwise(waves):
+                yield Edge("barrier", before.name, after.name, after.line)
+        for wave in waves:
+            for before_name in wave.after or ():
+                yield Edge("group", before_name, wave.name, wave.line)
+
+    def _order(self) -> Iterator[Edge]:
+        """What the order of the lines implies between leaves; (P) takes a task out of it."""
+        containers = {task.parent for task in self.tasks}
+        leaves = [task for task in self.tasks if task.id not in containers]
+        before: list[_Task] = []
+        for task in leaves:
+            if task.parallel:
+                before.append(task)
+                continue
+            for one in before:
+                yield Edge("order", one.id, task.id, task.line)
+            before = [task]
+
+    def _gates(self) -> Iterator[Gate]:
+        containers = {task.parent for task in self.tasks}
+        leaves = [task for task in self.tasks if task.id not in containers]
+        stops = [at for at, task in enumerate(leaves) if task.is_checkpoint]
+        start = 0
+        for number, at in enumerate(stops):
+            end = stops[number + 1] if number + 1 < len(stops) else len(leaves)
+            after = tuple(one.id for one in leaves[start:at])
+            before = tuple(one.id for one in leaves[at + 1 : end])
+            yield Gate("checkpoint", leaves[at].title, leaves[at].line, after, before)
+            start = at + 1
+
+    def _variant(self, kind: str, task: _Task) -> None:
+        self.variants.setdefault(kind, (task.line, []))[1].append(task.id)
+
+    def _note_variants(self) -> None:
+        texts = {
+            "parallel_marker_variant": "the mark (P) does not stand right after the number here",
+            "optional_marker_variant": "the star for optional does not stand at the box here",
+        }
+        for kind, (line, ids) in self.variants.items():
+            self.notes.add(kind, line, texts[kind], *ids)
+        if self.unnumbered:
+            message = f"{len(self.unnumbered)} checkboxes without a number are no tasks"
+            self.notes.add("false_task", self.unnumbered[0], message)
+
+    @staticmethod
+    def _made(task: _Task) -> ImportedTask:
+        return ImportedTask(
+            id=task.id,
+            title=task.title,
+            line=task.line,
+            deps=tuple(task.deps),
+            group=task.group,
+            done=task.done,
+            optional=task.optional,
+            parent=task.parent,
+        )
