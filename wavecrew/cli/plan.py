@@ -1,4 +1,4 @@
-"""`wavecrew plan`: check the files of a plan, show what they say.
+"""`wavecrew plan`: check the files of a plan, show what they say, import a written one.
 
 Findings are the result, so they go to stdout. Everything but Typer is
 imported inside the commands, so that the list of commands stays quick.
@@ -105,6 +105,29 @@ def show(
         _print_json({"ok": True, "files": _names(files), **as_data(loaded, why=why)})
     else:
         _print(outline(loaded, why=why))
+
+
+@app.command(
+    "import",
+    epilog="Examples:  wavecrew plan import PLAN.md  |  wavecrew plan import PLAN.md --beside "
+    "TRACKER.md  |  wavecrew plan import .planning/phases/01-core --json.  "
+    "Exit codes: 0 read, whatever it leaves open; 2 no plan, or not readable.",
+)
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="FILE_OR_FOLDER", help="The written plan.")],
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", help="A document that says more of the same plan; repeatable."),
+    ] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Do not detect the format: read it as this.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a plan as people write them, and report what it leaves open."""
+    from wavecrew.cli.plan_import import show_import
+
+    show_import(path, beside or (), format_name, as_json=as_json)
 
 
 def _files(agents: Path | None, tasks: Path | None, settings: Path | None) -> Files:

@@ -25,7 +25,7 @@ from wavecrew.plan.readers.markdown import (
 )
 from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes, note_states
-from wavecrew.plan.readers.references import KnownIds, read_references
+from wavecrew.plan.readers.references import Known, references
 from wavecrew.plan.readers.source import Source, SourceFile
 
 ID = re.compile(r"\d{1,6}(?:\.\d{1,6})*")
@@ -120,7 +120,7 @@ class _TaskFile:
         self._collect(document)
         ids = [task.id for task in self.tasks]
         self._parents(set(ids))
-        edges = list(self._depends(KnownIds(ids, ID)))
+        edges = list(self._depends(Known(ids)))
         waves, stated = read_waves(document, self.notes)
         edges += self._stated(stated, set(ids))
         edges += self._wave_edges(waves) if waves else self._order()
@@ -221,7 +221,7 @@ class _TaskFile:
                     self.notes.add("nesting_mismatch", task.line, message, task.id, head)
                 task.parent = head
 
-    def _depends(self, known: KnownIds) -> Iterator[Edge]:
+    def _depends(self, known: Known) -> Iterator[Edge]:
         for task in self.tasks:
             for name, value, line in task.fields:
                 if name == "Blocked":
@@ -230,14 +230,14 @@ class _TaskFile:
                 if name == "Depends":
                     yield from self._dependency(task, value, line, known)
 
-    def _dependency(self, task: _Task, value: str, line: int, known: KnownIds) -> Iterator[Edge]:
-        named = read_references(value, known)
+    def _dependency(self, task: _Task, value: str, line: int, known: Known) -> Iterator[Edge]:
+        named = references(value, known)
         for one in named.ids:
             if one != task.id:
                 task.deps.setdefault(one, line)
                 yield Edge("explicit", one, task.id, line)
             else:
-                self.notes.add("self_dependency", line, f"{one} needs itself", one)
+                self.notes.add("cycle", line, f"{one} depends on itself", one)
         for one in named.unknown:
             if one in self.majors:
                 yield Edge("group", self.majors[one], task.id, line)
@@ -247,12 +247,12 @@ class _TaskFile:
         for one in named.ranges:
             message = f"{task.id} needs the range {one}, read as all of its members"
             self.notes.add("range_in_dependency", line, message, task.id)
-        if named.vague:
-            message = f"{task.id} needs {', '.join(map(repr, named.vague))}, which names no task"
+        if vague := (*named.groups, *named.keywords, *filter(None, [named.vague])):
+            message = f"{task.id} needs {', '.join(map(repr, vague))}, which names no task"
             self.notes.add("vague_dependency", line, message, task.id)
-        if named.remarks:
-            message = f"{task.id} needs nothing; {', '.join(named.remarks)} stands in a remark"
-            self.notes.add("remark_in_none", line, message, task.id, *named.remarks)
+        if named.is_none and (mentioned := ID.findall(value)):
+            message = f"{task.id} needs nothing; {', '.join(mentioned)} stands in a remark"
+            self.notes.add("remark_in_none", line, message, task.id, *mentioned)
 
     def _stated(self, stated: list[Edge], ids: set[str]) -> Iterator[Edge]:
         """Edges drawn with arrows under the heading of the graph."""

@@ -1,110 +1,171 @@
-"""Which tasks does a piece of text name?
+"""Which tasks does a phrase such as `Tasks 1, 3-5 (needs the parser)` mean?
 
-`Tasks 1, 3 (needs the parser)`, `1.1–1.7`, `none (can run beside 1.1)`: a
-reference is resolved only against ids that exist, a remark in brackets names
-nothing, and what cannot be resolved is handed back instead of guessed.
+Works inside one cell or one line. What it cannot tell for sure it hands back:
+ranges, keywords such as ALL, groups such as Wave 2, and numbers that are no
+task of this document.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
-MEMBERS = 10_000
-"""A range of more ids than this is taken for a slip."""
+MAX_RANGE = 500
 
-_NONE = re.compile(r"(?:none|nothing|n/?a|no|nil|-+|–|—|\[\s*\])(?![\w-])", re.IGNORECASE)
-_REMARK = re.compile(r"\([^()]*\)")
-_BETWEEN = re.compile(r"\s*(?:,|;|&|\+|\band\b|\bsowie\b|\bund\b)\s*")
-_LABEL = re.compile(r"(?:tasks?|stor(?:y|ies)|issues?|subtasks?|epics?|steps?)\s+", re.IGNORECASE)
-_RANGE = re.compile(r"(?P<first>\S+?)\s*(?:–|—|-|\bto\b|\.\.\.?)\s*(?P<last>\S+)")
+_EMPHASIS = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)")
+_PAREN = re.compile(r"[(（][^()（）]*[)）]")
+_NONE = re.compile(
+    r"(?:none|no(?:ne|thing)?\b(?!\.)|n/?a|nil|nothing|無|无|なし|无依赖"
+    r"|keine?|ninguna|aucune|없음|[—–-]+|∅|✗|×)"
+    r"(?:$|[\s,.;:(—–-])",
+    re.IGNORECASE,
+)
+_GROUP = re.compile(
+    r"\b(?P<word>wave|phase|batch|stage|group|track|stream|workstream|sprint|milestone|epic|step"
+    r"|week|tier|layer|round)s?\s+(?P<name>[A-Z]\b|\d+(?:\.\d+)*[a-z]?\b|final\b)",
+    re.IGNORECASE,
+)
+_ID = r"#?(?:[A-Za-z]{1,10}(?:[-_][A-Za-z]{1,6})?[-_]?)?\d+(?:\.\d+)*[A-Za-z]?"
+_WORDS = re.compile(
+    rf"(?<![\w.])(?P<first>{_ID})(?![\w])"
+    rf"(?:\s*(?:[-–—~～]|\.\.\.?|…|\bto\b|\bthrough\b|\bthru\b)\s*(?P<last>{_ID})(?![\w]))?"
+)
+_ALL = re.compile(
+    r"\b(?:all|every|everything|any)\b(?:\s+(?:of\s+)?(?:the\s+)?(?:above|previous|prior|preceding"
+    r"|other|subsequent|remaining|implementation|tasks?|others?|following|downstream|rest|work))*",
+    re.IGNORECASE,
+)
+_FINAL = re.compile(r"\bfinal\b(?!\.)(?:\s+(?:verification|wave|review|checks?))*", re.IGNORECASE)
+_AFTER_REMARK = re.compile(
+    r"\s+(?:—|–|--|-)\s+(?=[^\W\d_]{3,})(?!tasks?\b)"
+    r"|;\s|\s(?:because|since|though|so that|but|before)\s",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(r"^(?P<head>.*?)(?P<number>\d+)(?P<tail>[A-Za-z]?)$")
+
+
+class Known:
+    """The ids of a document, found again in other spellings (`T5`, `Task 5`, `#5`, `05` for `5`)."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids = tuple(dict.fromkeys(ids))
+        self._exact = set(self.ids)
+        self._alias: dict[str, str] = {}
+        for one in self.ids:
+            for spelling in _spellings(one):
+                self._alias.setdefault(spelling, one)
+
+    def find(self, word: str) -> str | None:
+        """The id written as `word`, or None."""
+        if word in self._exact:
+            return word
+        for spelling in _spellings(word):
+            if spelling in self._alias:
+                return self._alias[spelling]
+        return None
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    low = word.casefold().lstrip("#")
+    bare = re.sub(r"^(?:task|t)[-_ ]?(?=\d)", "", low)
+    plain = re.sub(r"(?<![\d.])0+(?=\d)", "", bare)
+    return tuple(dict.fromkeys((low, bare, plain)))
 
 
 @dataclass(frozen=True)
 class References:
     ids: tuple[str, ...] = ()
-    """Known ids, in the order of the text, ranges expanded."""
+    """Task ids of the document, in order, ranges expanded."""
     unknown: tuple[str, ...] = ()
-    """What looks like an id and is none that is known."""
+    """Words that look like ids but are none of the document."""
     ranges: tuple[str, ...] = ()
-    """The ranges that were expanded, as written."""
-    vague: tuple[str, ...] = ()
-    """Words that name no task one could be sure of."""
-    remarks: tuple[str, ...] = ()
-    """Known ids that stand only in a remark and were therefore not taken."""
+    """Ranges as written that were expanded."""
+    groups: tuple[str, ...] = ()
+    """`Wave 2`, `Phase 1` and so on, as written."""
+    keywords: tuple[str, ...] = ()
+    """`all` and `final`."""
+    is_none: bool = False
+    """It says that there are none."""
+    vague: str = ""
+    """The text, when nothing of it could be told."""
 
 
-class KnownIds:
-    """The ids of a plan, and what an id of its format looks like.
-
-    `pattern` matches one whole id; `fold` makes the spellings of one id alike.
-    """
-
-    def __init__(
-        self,
-        ids: Iterable[str],
-        pattern: re.Pattern[str],
-        fold: Callable[[str], str] = str,
-    ) -> None:
-        self.pattern = pattern
-        self.fold = fold
-        self.by_spelling = {fold(one): one for one in ids}
-
-    def find(self, written: str) -> str | None:
-        """The id as the plan has it."""
-        return self.by_spelling.get(self.fold(written))
-
-    def inside(self, text: str) -> tuple[str, ...]:
-        """Every known id that stands anywhere in `text`."""
-        found = (self.find(match[0]) for match in self.pattern.finditer(text))
-        return tuple(dict.fromkeys(one for one in found if one is not None))
-
-    def between(self, first: str, last: str) -> tuple[str, ...]:
-        """Ids from `first` to `last`; none unless every member of the range exists."""
-        head, number = _split(first)
-        tail, end = _split(last)
-        if head != tail or number is None or end is None or not number <= end < number + MEMBERS:
-            return ()
-        members = [self._numbered.get((head, one)) for one in range(number, end + 1)]
-        return tuple(one for one in members if one is not None) if None not in members else ()
-
-    @cached_property
-    def _numbered(self) -> dict[tuple[str, int | None], str]:
-        return {_split(one): one for one in self.by_spelling.values()}
-
-
-def read_references(text: str, known: KnownIds) -> References:
-    """What `text` names; it holds nothing but the references and remarks on them."""
-    text = text.strip().strip("*_`").strip()
-    bare = text
-    while (shorter := _REMARK.sub(" ", bare)) != bare:
-        bare = shorter
-    if not bare.strip(" .") or _NONE.match(bare.lstrip("[ ")):
-        return References(remarks=known.inside(text))
+def references(text: str, known: Known, *, trust_unknown: bool = True) -> References:
+    """What `text` refers to. With `trust_unknown` false, numbers that are no ids say nothing."""
+    plain = " ".join(_EMPHASIS.sub("", text).split())
+    if not plain or _NONE.match(plain):
+        return References(is_none=True)
+    outside = plain
+    for _ in range(5):
+        outside, count = _PAREN.subn(" ", outside)
+        if not count:
+            break
+    if not _WORDS.search(outside) and not _GROUP.search(outside) and not _ALL.search(outside):
+        outside = plain.replace("(", " ").replace(")", " ") if _WORDS.search(plain) else outside
+    outside = _AFTER_REMARK.split(outside, maxsplit=1)[0]
+    groups = tuple(" ".join(hit.group().split()) for hit in _GROUP.finditer(outside))
+    rest = _GROUP.sub(" ", outside)
     ids: dict[str, None] = {}
     unknown: dict[str, None] = {}
     ranges: list[str] = []
-    vague: list[str] = []
-    for written in _BETWEEN.split(bare.strip("[] .")):
-        part = _LABEL.sub("", written, count=1).strip("[]'\"`*_# .")
-        span = _RANGE.fullmatch(part)
-        if known.pattern.fullmatch(part):
-            found = known.find(part)
-            (unknown if found is None else ids)[found or part] = None
-        elif span and all(known.pattern.fullmatch(one) for one in span.groups()):
-            inside = known.between(*span.groups())
-            ranges += [part] if inside else []
-            missing = [one for one in span.groups() if known.find(one) is None]
-            ids.update(dict.fromkeys(inside))
-            unknown.update(dict.fromkeys([] if inside else missing or [part]))
-        elif part:
-            vague.append(part)
-    return References(tuple(ids), tuple(unknown), tuple(ranges), tuple(vague))
+    for hit in _WORDS.finditer(rest):
+        _resolve(hit, known, ids, unknown, ranges)
+    keywords = []
+    if _FINAL.search(rest):
+        keywords.append("final")
+    if _ALL.search(rest):
+        keywords.append("all")
+    told = ids or groups or keywords or (unknown and trust_unknown)
+    return References(
+        tuple(ids),
+        tuple(unknown) if trust_unknown else (),
+        tuple(ranges),
+        groups,
+        tuple(keywords),
+        vague="" if told else plain,
+    )
 
 
-def _split(id_: str) -> tuple[str, int | None]:
-    """(what stands before the last number, that number)."""
-    digits = re.search(r"\d{1,9}$", id_)
-    return (id_[: digits.start()], int(digits[0])) if digits else (id_, None)
+def _resolve(
+    hit: re.Match[str],
+    known: Known,
+    ids: dict[str, None],
+    unknown: dict[str, None],
+    ranges: list[str],
+) -> None:
+    first, last = hit["first"], hit["last"]
+    whole = known.find(hit.group())
+    if whole is not None:
+        ids[whole] = None
+        return
+    members = range_members(first, last) if last else (first,)
+    if last and not members:
+        members = (first, last)
+    elif last:
+        ranges.append(hit.group())
+    for one in members:
+        found = known.find(one)
+        if found is not None:
+            ids[found] = None
+        else:
+            unknown[one] = None
+
+
+def range_members(first: str, last: str) -> tuple[str, ...]:
+    """`4.2` to `4.5`, `T005` to `T015`, `F1` to `4`, every id between; empty when it is no range."""
+    start, end = _SPLIT.match(first), _SPLIT.match(last)
+    if start is None or end is None:
+        return ()
+    if end["head"] not in ("", start["head"]):
+        return ()
+    if start["number"] == end["number"] and start["tail"] and end["tail"]:
+        span = range(ord(start["tail"]), ord(end["tail"]) + 1)
+        return tuple(f"{start['head']}{start['number']}{chr(one)}" for one in span[:26])
+    if start["tail"] or end["tail"] or len(start["number"]) > 12 or len(end["number"]) > 12:
+        return ()
+    low, high = int(start["number"]), int(end["number"])
+    if not low < high < low + MAX_RANGE:
+        return ()
+    width = len(start["number"]) if start["number"].startswith("0") else 0
+    return tuple(f"{start['head']}{number:0{width}d}" for number in range(low, high + 1))

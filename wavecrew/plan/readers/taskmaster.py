@@ -14,7 +14,7 @@ from typing import Any
 
 from wavecrew.plan.json_positions import Array, Number, Object, parse_json
 from wavecrew.plan.problem import Place, PlanRejected, Problem
-from wavecrew.plan.readers.estimate import read_estimate
+from wavecrew.plan.readers.estimates import estimate
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes, note_states
 from wavecrew.plan.readers.source import Source, SourceFile
@@ -240,12 +240,12 @@ class _Tag:
         self.tasks.append(task)
         self.edges += [Edge("explicit", dep, id_, at) for dep, at in deps]
 
-    def _estimate(self, entry: Object, id_: str) -> dict[str, Any]:
-        for key, unit in (("estimate", ""), ("estimatedHours", "h"), ("estimated_hours", "h")):
+    def _estimate(self, entry: Object, id_: str) -> dict[str, float | None]:
+        for key, unit in (("estimate", ""), ("estimatedHours", " h"), ("estimated_hours", " h")):
             written = _text(entry.get(key))
-            estimate = read_estimate(written, unit) if written else None
-            if estimate is not None and estimate.low is not None:
-                return estimate.fields
+            span = estimate(written + (unit if written[-1:].isdigit() else ""))
+            if span is not None and not span.assumes_day:
+                return {"hours": span.hours, "hours_min": span.low, "hours_max": span.high}
             if written:
                 self.sizes[id_] = entry.line_of(key)
         return {}
