@@ -21,9 +21,11 @@ from wavecrew.plan.readers.source import Source, SourceFile
 BLOCKING = frozenset({"blocks", "conditional-blocks", "waits-for"})
 PARENT = "parent-child"
 LOOSE = frozenset(
-    ["related", "relates-to", "discovered-from", "tracks", "caused-by", "validates"]
-    + ["supersedes", "superseded-by", "duplicates", "duplicate-of", "replies-to"]
-    + ["approved-by", "authored-by", "assigned-to", "until", "delegated-from", "attests"]
+    {
+        *("related", "relates-to", "discovered-from", "tracks", "caused-by", "validates"),
+        *("supersedes", "superseded-by", "duplicates", "duplicate-of", "replies-to"),
+        *("approved-by", "authored-by", "assigned-to", "until", "delegated-from", "attests"),
+    }
 )
 DONE = frozenset({"closed", "done", "completed"})
 OPEN = frozenset(["open", "in_progress", "blocked", "deferred", "pinned", "hooked"])

@@ -14,7 +14,7 @@ from typing import Any
 
 from wavecrew.plan.json_positions import Array, Number, Object, parse_json
 from wavecrew.plan.problem import Place, PlanRejected, Problem
-from wavecrew.plan.readers.estimates import estimate
+from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes, note_states
 from wavecrew.plan.readers.source import Source, SourceFile
@@ -226,6 +226,7 @@ class _Tag:
         if status == "cancelled":
             self.cancelled[self.name, id_] = status
         self._odd_values(entry, id_, status)
+        span = self._estimate(entry, id_)
         task = ImportedTask(
             id=id_,
             title=title,
@@ -235,20 +236,22 @@ class _Tag:
             agent=_text(entry.get("assignee")) or None,
             done=status in DONE,
             parent=parent,
-            **self._estimate(entry, id_),
+            hours=span.hours if span else None,
+            hours_min=span.low if span else None,
+            hours_max=span.high if span else None,
         )
         self.tasks.append(task)
         self.edges += [Edge("explicit", dep, id_, at) for dep, at in deps]
 
-    def _estimate(self, entry: Object, id_: str) -> dict[str, float | None]:
+    def _estimate(self, entry: Object, id_: str) -> Estimate | None:
         for key, unit in (("estimate", ""), ("estimatedHours", " h"), ("estimated_hours", " h")):
             written = _text(entry.get(key))
             span = estimate(written + (unit if written[-1:].isdigit() else ""))
             if span is not None and not span.assumes_day:
-                return {"hours": span.hours, "hours_min": span.low, "hours_max": span.high}
+                return span
             if written:
                 self.sizes[id_] = entry.line_of(key)
-        return {}
+        return None
 
     def _odd_values(self, entry: Object, id_: str, status: str) -> None:
         if status and status not in DONE | OPEN:
