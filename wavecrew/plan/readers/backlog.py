@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from wavecrew.plan.readers.front import Front, as_list, read_front
 from wavecrew.plan.readers.markdown import parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import Source, SourceFile
 
 _NAME = re.compile(r"(?P<id>[A-Za-z]+-\d+(?:\.\d+)*)\s+-\s+(?P<title>.+)")
@@ -57,7 +57,6 @@ class BacklogReader:
             deps = one.dependencies(known, gone, notes)
             tasks.append(one.task(tuple(dep for dep, _ in deps), statuses, known, notes))
             edges += [Edge("explicit", dep, one.id, line) for dep, line in deps]
-        note_states(notes, tasks)
         groups = tuple(dict.fromkeys(task.group for task in tasks if task.group))
         return ImportedPlan(self.name, tuple(tasks), tuple(edges), (), notes.done(), groups=groups)
 

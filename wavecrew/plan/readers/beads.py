@@ -15,7 +15,7 @@ from typing import Any
 from wavecrew.plan.json_positions import Array, Number, Object, parse_json
 from wavecrew.plan.problem import Place, PlanRejected, Problem
 from wavecrew.plan.readers.model import Edge, Gate, GateKind, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import Source, SourceFile
 
 BLOCKING = frozenset({"blocks", "conditional-blocks", "waits-for"})
@@ -98,7 +98,6 @@ class _Export:
             self._dependencies(issue)
         tasks = tuple(self._task(issue) for issue in self.issues)
         self._summaries()
-        note_states(self.notes, tasks)
         gates = tuple(self._gates())
         edges = [
             Edge("explicit", dep, issue.id, line)

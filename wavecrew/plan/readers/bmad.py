@@ -14,7 +14,7 @@ from wavecrew.plan.problem import PlanRejected
 from wavecrew.plan.readers.bmad_story import is_story, read_story
 from wavecrew.plan.readers.markdown import Document, Heading, Item, Paragraph, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.phrases import plain
 from wavecrew.plan.readers.references import Known, references
 from wavecrew.plan.readers.source import Source, SourceFile
@@ -59,7 +59,7 @@ class BmadReader:
         for file in source.ending(".yaml", ".yml"):
             if "sprint-status" in file.name:
                 epics.take_states(file)
-        note_states(notes, tasks := epics.tasks())
+        tasks = epics.tasks()
         return ImportedPlan(
             self.name, tasks, tuple(epics.edges()), (), notes.done(), groups=tuple(epics.groups)
         )

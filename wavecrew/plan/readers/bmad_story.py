@@ -8,7 +8,7 @@ from itertools import pairwise
 from wavecrew.plan.readers.checklist import box_state, plain_title
 from wavecrew.plan.readers.markdown import Item, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import SourceFile
 
 _HEAD = re.compile(r"^#\s+Story\s+\d", re.MULTILINE | re.IGNORECASE)
@@ -50,7 +50,6 @@ def read_story(file: SourceFile, notes: Notes) -> ImportedPlan:
         title = plain_title(_CRITERIA.sub("", title), opened=block.text.startswith("**"))
         done = box_state(block.box, id_, block.line, notes)
         tasks.append(ImportedTask(id_, title, block.line, done=done, parent=parent))
-    note_states(notes, tasks)
     parents = {task.parent for task in tasks}
     leaves = [task for task in tasks if task.id not in parents]
     edges = tuple(Edge("order", one.id, two.id, two.line) for one, two in pairwise(leaves))

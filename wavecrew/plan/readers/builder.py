@@ -13,6 +13,9 @@ from wavecrew.plan.readers.estimates import HOURS_PER_DAY, Estimate, estimate
 from wavecrew.plan.readers.model import Claim, Diagnostic, Edge, Gate, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.references import Known, References, references
 
+MAX_EDGES = 200_000
+"""More than any person wrote; `ALL` in every one of 20,000 tasks would make millions."""
+
 
 @dataclass
 class Draft:
@@ -100,6 +103,10 @@ class PlanBuilder:
         """State explicit dependencies between tasks; a member of a range means the range."""
         target = self.by_id.get(after)
         for one in before:
+            if len(self.edges) >= MAX_EDGES:
+                message = f"more than {MAX_EDGES} dependencies; the rest is left out"
+                self.found.setdefault(Diagnostic("too_many_edges", 0, (), message))
+                return
             if one == after:
                 self.report("cycle", line, (after,), f"{after} depends on itself")
             if target is not None:

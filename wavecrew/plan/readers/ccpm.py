@@ -17,7 +17,7 @@ from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.front import Front, as_list, read_front
 from wavecrew.plan.readers.markdown import Document, Fence, Heading, Line, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.phrases import plain
 from wavecrew.plan.readers.source import Source, SourceFile
 
@@ -58,7 +58,6 @@ class CcpmReader:
         for plan in plans:
             plan.read()
         tasks = tuple(task for plan in plans for task in plan.tasks)
-        note_states(notes, tasks)
         return ImportedPlan(
             format=self.name,
             tasks=tasks,

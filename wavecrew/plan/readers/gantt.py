@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from wavecrew.plan.readers.markdown import Fence, Line, parse_markdown
 from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import Source, SourceFile
 
 _START = re.compile(r"^\s*gantt\s*(?:%%.*)?$", re.MULTILINE)
@@ -49,7 +49,6 @@ class GanttReader:
             notes.add("several_charts", charts[0][0].number, message)
         read = [_Chart(notes).read(lines) for lines in charts]
         tasks = tuple(task for chart in read for task in chart.made())
-        note_states(notes, tasks)
         return ImportedPlan(
             format=self.name,
             tasks=tasks,

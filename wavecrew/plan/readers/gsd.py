@@ -7,6 +7,7 @@ inside run in order. A `-SUMMARY.md` beside it means that it is done.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -177,7 +178,7 @@ def _dependencies(builder: PlanBuilder, plan: _Plan, plans: list[_Plan]) -> None
 
 
 def _waves(builder: PlanBuilder, plans: list[_Plan]) -> None:
-    """Waves are computed beforehand and the executor keeps to them: each waits for the one before."""
+    """Waves are computed beforehand; the executor makes each wait for the one before."""
     by_wave: dict[tuple[str, int], list[_Plan]] = {}
     for plan in plans:
         if plan.wave is not None:
@@ -197,7 +198,7 @@ def _waves(builder: PlanBuilder, plans: list[_Plan]) -> None:
                     line = plan.front.lines.get("wave", 1)
                     message = f"wave {plan.wave}, but needs {dep} of wave {other.wave}"
                     builder.report(kind, line, (plan.draft.id, dep), message)
-    for (first, one), (second, two) in zip(sorted(by_wave), sorted(by_wave)[1:], strict=False):
+    for (first, one), (second, two) in pairwise(sorted(by_wave)):
         if first == second:
             before, after = f"{first} wave {one}".strip(), f"{second} wave {two}".strip()
             builder.edges.setdefault(Edge("barrier", before, after, builder.groups[after]))
@@ -210,7 +211,7 @@ def _same_files(builder: PlanBuilder, plans: list[_Plan]) -> None:
         for file in dict.fromkeys(plan.draft.files):
             users.setdefault((plan.phase, plan.wave, file), []).append(plan)
     for (_, _, file), using in users.items():
-        for one, two in zip(using, using[1:], strict=False):
+        for one, two in pairwise(using):
             if one.draft.id in two.draft.deps or two.draft.id in one.draft.deps:
                 continue
             line = two.front.lines.get("files_modified", 1)

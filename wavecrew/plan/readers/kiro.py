@@ -24,7 +24,7 @@ from wavecrew.plan.readers.markdown import (
     parse_markdown,
 )
 from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.references import Known, references
 from wavecrew.plan.readers.source import Source, SourceFile
 
@@ -126,7 +126,6 @@ class _TaskFile:
         edges += self._wave_edges(waves) if waves else self._order()
         self._note_variants()
         tasks = tuple(self._made(task) for task in self.tasks)
-        note_states(self.notes, tasks)
         groups = [wave.name for wave in waves] if waves else list(self.majors.values())
         return ImportedPlan(
             format="kiro",

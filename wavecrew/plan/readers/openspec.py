@@ -12,7 +12,7 @@ from itertools import pairwise
 from wavecrew.plan.readers.checklist import box_state, plain_title
 from wavecrew.plan.readers.markdown import Item, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import Source, SourceFile
 
 _GROUP = re.compile(r"^##\s+\d+\.?\s+\S", re.MULTILINE)
@@ -60,7 +60,6 @@ class OpenSpecReader:
         if unnumbered:
             message = f"{len(unnumbered)} checkboxes without a number are no tasks"
             notes.add("false_task", unnumbered[0], message)
-        note_states(notes, tasks)
         parents = {task.parent for task in tasks}
         leaves = [task for task in tasks if task.id not in parents]
         edges = [Edge("order", one.id, two.id, two.line) for one, two in pairwise(leaves)]

@@ -46,7 +46,7 @@ _SPLIT = re.compile(r"^(?P<head>.*?)(?P<number>\d+)(?P<tail>[A-Za-z]?)$")
 
 
 class Known:
-    """The ids of a document, found again in other spellings (`T5`, `Task 5`, `#5`, `05` for `5`)."""
+    """The ids of a document, found again in other spellings: `T5`, `Task 5`, `#5`, `05` for `5`."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = tuple(dict.fromkeys(ids))
@@ -153,7 +153,7 @@ def _resolve(
 
 
 def range_members(first: str, last: str) -> tuple[str, ...]:
-    """`4.2` to `4.5`, `T005` to `T015`, `F1` to `4`, every id between; empty when it is no range."""
+    """`4.2` to `4.5`, `T005` to `T015`, `F1` to `4`: every id; empty when it is no range."""
     start, end = _SPLIT.match(first), _SPLIT.match(last)
     if start is None or end is None:
         return ()

@@ -12,12 +12,15 @@ from wavecrew.plan.readers.gsd import Gsd
 from wavecrew.plan.readers.kiro import KiroReader
 from wavecrew.plan.readers.openspec import OpenSpecReader
 from wavecrew.plan.readers.sisyphus import Sisyphus
+from wavecrew.plan.readers.speckit import SpecKit
 from wavecrew.plan.readers.taskmaster import TaskMasterReader
 from wavecrew.plan.readers.wavecrew_yaml import WavecrewReader
+from wavecrew.plan.readers.waves import Waves
 
 READERS: tuple[Reader, ...] = (
     Sisyphus(),
     Gsd(),
+    SpecKit(),
     TaskMasterReader(),
     BeadsReader(),
     KiroReader(),
@@ -27,4 +30,5 @@ READERS: tuple[Reader, ...] = (
     BacklogReader(),
     BmadReader(),
     GanttReader(),
+    Waves(),
 )

@@ -43,7 +43,6 @@ _TASKS = re.compile(
     r"|final (?:verification )?wave|final verification)",
     re.IGNORECASE,
 )
-_FINAL = re.compile(r"final", re.IGNORECASE)
 _AFTER_ALL = re.compile(r"after\s+all\b", re.IGNORECASE)
 _CATEGORY = re.compile(
     r"\s*(?:[—–-]\s*`(?P<tick>[a-z][a-z0-9-]*)`(?:\s*\([^()]*\))?|\[(?P<square>[a-z][a-z0-9-]*)\]"
@@ -221,17 +220,17 @@ class _Reading:
     def _structure(self, visit: Visit) -> None:
         block = visit.block
         under = " / ".join(one.text.casefold() for one in visit.headings[-2:])
-        if isinstance(block, Fence) and ("wave" in under or "execution" in under):
-            self._drawing(block.lines)
-        elif isinstance(block, Paragraph) and "execution waves" in under:
+        if (isinstance(block, Fence | Paragraph) and "execution waves" in under) or (
+            isinstance(block, Fence) and ("wave" in under or "execution" in under)
+        ):
             self._drawing(block.lines)
         elif isinstance(block, Table):
             self._matrix(block)
         elif isinstance(block, Item) and "dependency matrix" in under:
             self._pair(block)
-        elif isinstance(block, Heading) and _FINAL.search(block.text):
-            if "wave" in block.text.casefold() and _AFTER_ALL.search(block.text):
-                self.final_after_all = self.final_after_all or block.line
+        elif isinstance(block, Heading) and re.search(r"final.*wave", block.text, re.I):
+            if _AFTER_ALL.search(block.text) and not self.final_after_all:
+                self.final_after_all = block.line
 
     def _drawing(self, lines: tuple[Line, ...]) -> None:
         wave: str | None = None

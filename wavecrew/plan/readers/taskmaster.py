@@ -16,7 +16,7 @@ from wavecrew.plan.json_positions import Array, Number, Object, parse_json
 from wavecrew.plan.problem import Place, PlanRejected, Problem
 from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
-from wavecrew.plan.readers.notes import Notes, note_states
+from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.source import Source, SourceFile
 
 DONE = frozenset({"done", "completed"})
@@ -49,8 +49,8 @@ class TaskMasterReader:
             raise _refused(file.name, 1, "no list here has tasks with id, title and dependencies")
         tags = [_Tag(name, notes).read(tasks) for name, tasks in lists]
         tasks = tuple(task for tag in tags for task in tag.tasks)
-        statuses = {key: value for tag in tags for key, value in tag.cancelled.items()}
-        note_states(notes, tasks, statuses)
+        for tag in tags:
+            tag.note_cancelled()
         _note_shared_ids(tags, notes)
         for tag in tags:
             tag.note_values()
@@ -133,7 +133,7 @@ class _Tag:
     notes: Notes
     tasks: list[ImportedTask] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
-    cancelled: dict[tuple[str | None, str], str] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)
     priorities: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     statuses: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
@@ -224,7 +224,7 @@ class _Tag:
             self.notes.add("missing_title", line, f"{id_} has no title", id_)
         status = _text(entry.get("status")).lower()
         if status == "cancelled":
-            self.cancelled[self.name, id_] = status
+            self.cancelled.add(id_)
         self._odd_values(entry, id_, status)
         span = self._estimate(entry, id_)
         task = ImportedTask(
@@ -261,6 +261,14 @@ class _Tag:
         if priority and priority.lower() not in PRIORITIES:
             line = entry.line_of("priority")
             self.priorities.setdefault(priority, (line, []))[1].append(id_)
+
+    def note_cancelled(self) -> None:
+        """What was cancelled is never done, so whatever needs it waits for ever."""
+        for task in self.tasks:
+            for dep in task.deps:
+                if dep in self.cancelled and task.id not in self.cancelled:
+                    message = f"{task.id} needs {dep}, which is cancelled and will never be done"
+                    self.notes.add("cancelled_dependency", task.line, message, task.id, dep)
 
     def note_values(self) -> None:
         """One diagnostic for each value that task-master does not know."""
