@@ -8,6 +8,7 @@ from wavecrew.plan.readers.bmad import BmadReader
 from wavecrew.plan.readers.ccpm import CcpmReader
 from wavecrew.plan.readers.detect import Reader
 from wavecrew.plan.readers.gantt import GanttReader
+from wavecrew.plan.readers.generic import GenericReader
 from wavecrew.plan.readers.gsd import Gsd
 from wavecrew.plan.readers.kiro import KiroReader
 from wavecrew.plan.readers.openspec import OpenSpecReader
@@ -31,4 +32,5 @@ READERS: tuple[Reader, ...] = (
     BmadReader(),
     GanttReader(),
     Waves(),
+    GenericReader(),
 )
