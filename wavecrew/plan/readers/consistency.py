@@ -8,7 +8,7 @@ mended. Numbers are held against claims in `totals`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from wavecrew.plan.graph import Node, knots
 from wavecrew.plan.readers.model import Diagnostic, ImportedPlan, ImportedTask
@@ -89,7 +89,7 @@ def _cycles(plan: ImportedPlan) -> Iterator[Diagnostic]:
         yield _cycle(tasks, ids, message)
 
 
-def _place(tasks: Mapping[str, ImportedTask]) -> object:
+def _place(tasks: Mapping[str, ImportedTask]) -> Callable[[str], tuple[int, str]]:
     return lambda one: (tasks[one].line, one)
 
 

@@ -51,6 +51,9 @@ class Known:
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids = tuple(dict.fromkeys(ids))
         self._exact = set(self.ids)
+        spaced = sorted((one for one in self.ids if " " in one), key=len, reverse=True)[:500]
+        words = "|".join(re.escape(one) for one in spaced)
+        self._phrases = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.I) if words else None
         self._alias: dict[str, str] = {}
         for one in self.ids:
             for spelling in _spellings(one):
@@ -64,6 +67,13 @@ class Known:
             if spelling in self._alias:
                 return self._alias[spelling]
         return None
+
+    def phrases(self, text: str) -> tuple[list[str], str]:
+        """Ids of several words such as `Agent 1`, and the text without them."""
+        if self._phrases is None:
+            return [], text
+        found = [self.find(hit) or hit for hit in self._phrases.findall(text)]
+        return found, self._phrases.sub(" ", text)
 
 
 def _spellings(word: str) -> tuple[str, ...]:
@@ -104,9 +114,10 @@ def references(text: str, known: Known, *, trust_unknown: bool = True) -> Refere
     if not _WORDS.search(outside) and not _GROUP.search(outside) and not _ALL.search(outside):
         outside = plain.replace("(", " ").replace(")", " ") if _WORDS.search(plain) else outside
     outside = _AFTER_REMARK.split(outside, maxsplit=1)[0]
+    phrases, outside = known.phrases(outside)
     groups = tuple(" ".join(hit.group().split()) for hit in _GROUP.finditer(outside))
     rest = _GROUP.sub(" ", outside)
-    ids: dict[str, None] = {}
+    ids: dict[str, None] = dict.fromkeys(phrases)
     unknown: dict[str, None] = {}
     ranges: list[str] = []
     for hit in _WORDS.finditer(rest):

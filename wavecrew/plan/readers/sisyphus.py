@@ -43,6 +43,7 @@ _TASKS = re.compile(
     r"|final (?:verification )?wave|final verification)",
     re.IGNORECASE,
 )
+_FINAL_WAVE = re.compile(r"final.*wave.*after\s+all\b", re.IGNORECASE)
 _AFTER_ALL = re.compile(r"after\s+all\b", re.IGNORECASE)
 _CATEGORY = re.compile(
     r"\s*(?:[—–-]\s*`(?P<tick>[a-z][a-z0-9-]*)`(?:\s*\([^()]*\))?|\[(?P<square>[a-z][a-z0-9-]*)\]"
@@ -220,17 +221,15 @@ class _Reading:
     def _structure(self, visit: Visit) -> None:
         block = visit.block
         under = " / ".join(one.text.casefold() for one in visit.headings[-2:])
-        if (isinstance(block, Fence | Paragraph) and "execution waves" in under) or (
-            isinstance(block, Fence) and ("wave" in under or "execution" in under)
-        ):
-            self._drawing(block.lines)
+        drawn = block.lines if isinstance(block, Fence | Paragraph) else ()
+        if "execution waves" in under or (isinstance(block, Fence) and "execution" in under):
+            self._drawing(drawn)
         elif isinstance(block, Table):
             self._matrix(block)
         elif isinstance(block, Item) and "dependency matrix" in under:
             self._pair(block)
-        elif isinstance(block, Heading) and re.search(r"final.*wave", block.text, re.I):
-            if _AFTER_ALL.search(block.text) and not self.final_after_all:
-                self.final_after_all = block.line
+        elif isinstance(block, Heading) and _FINAL_WAVE.search(block.text):
+            self.final_after_all = self.final_after_all or block.line
 
     def _drawing(self, lines: tuple[Line, ...]) -> None:
         wave: str | None = None

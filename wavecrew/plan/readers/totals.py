@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from wavecrew.plan.readers.model import Claim, Diagnostic, ImportedPlan, ImportedTask
 
@@ -55,7 +56,7 @@ def static_makespan(plan: ImportedPlan) -> float | None:
         queues[task.agent] = queues.get(task.agent, 0.0) + task.hours_max
     walls = {(edge.before, edge.after) for edge in plan.edges if edge.kind in ("barrier", "group")}
     names = [name for name in plan.groups if name in groups]
-    if len(names) < 2 or any(pair not in walls for pair in zip(names, names[1:], strict=False)):
+    if len(names) < 2 or any(pair not in walls for pair in pairwise(names)):
         return None
     return sum(max(queues.values()) for queues in groups.values())
 

@@ -61,10 +61,15 @@ def _sureness(file: SourceFile) -> float:
             r"^(?:#{2,6}\s+|\W{0,12})\W{0,4}Task\s+[A-Z]?-?\d+(?:\.\d+)*\b", text, re.I | re.M
         )
     )
+    agents = len(
+        re.findall(r"^#{2,6}\s+\W{0,4}(?:Agent|Stream|Track)\s+#?\w+\W", text, re.I | re.M)
+    )
     words = bool(re.search(r"\b(?:parallel|wave|batch|agents?)\b", text[:20_000], re.I))
     if not words or not (groups or tasks):
         return 0.0
-    return 0.62 if groups and tasks >= 2 else 0.5 if groups >= 2 or tasks >= 2 else 0.2
+    if groups and tasks >= 2:
+        return 0.62
+    return 0.5 if groups >= 2 or tasks >= 2 or agents >= 2 else 0.2
 
 
 def _read(builder: PlanBuilder, file: SourceFile, in_folder: bool) -> tuple[Document, Entries]:
@@ -72,6 +77,7 @@ def _read(builder: PlanBuilder, file: SourceFile, in_folder: bool) -> tuple[Docu
     entries = Entries(builder, file.name if in_folder else None)
     DocumentReader(entries, document).run()
     if not entries.all:
+        entries.statements.clear()
         agents_as_tasks(entries, document)
     return document, entries
 

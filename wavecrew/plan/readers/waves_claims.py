@@ -13,7 +13,8 @@ from wavecrew.plan.readers.phrases import plain
 from wavecrew.plan.readers.waves_words import Group, group_of, short_of
 
 _SEQUENTIAL = re.compile(
-    r"\bsingle agent\b|\bsequential(?:ly)?\b|\btotal (?:\w+ )?(?:hours|effort|agent-hours)\b|\bagent-hours\b",
+    r"\bsingle agent\b|\bsequential(?:ly)?\b|\btotal (?:\w+ )?(?:hours|effort|agent-hours)\b"
+    r"|\bagent-hours\b",
     re.I,
 )
 _PARALLEL = re.compile(

@@ -35,7 +35,7 @@ from wavecrew.plan.readers.waves_words import (
 
 _TASK = re.compile(
     rf"^\W*(?:{KEYWORD}\s*#?\s*(?P<named>{IDENTITY}|[A-Z]\d*)|(?P<bare>{IDENTITY}))[*_]*"
-    r"\s*(?:[:：.)|]|\s[-–—]+(?=\s)|—|–|$)[*_]*\s*(?P<title>.*)$",
+    r"\s*(?:[:：)|]|\.(?=[\s*])|\s[-–—]+(?=\s)|—|–|$)[*_]*\s*(?P<title>.*)$",
     re.I,
 )
 _SPACED = re.compile(r"^(?P<bare>\d+(?:\.\d+)+[a-z]?)[*_]*\s+(?P<title>\S.*)$")
@@ -53,10 +53,12 @@ _NEEDS_BEHIND = re.compile(
     re.I,
 )
 _STATUS_BEHIND = re.compile(
-    r"\s*[-–—(\[]*\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress|pending"
-    r"|blocked|ready|not started)?|\b(?:completed?|done|in progress|pending|not started)\b)\s*[)\]]*\s*$",
+    r"\s*[-–—(\[]*\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress"
+    r"|pending|blocked|ready|not started)?"
+    r"|\b(?:completed?|done|in progress|pending|not started)\b)\s*[)\]]*\s*$",
     re.I,
 )
+_NUMBERED_AGENT = re.compile(r"^(?:agent|worker)?[\s-]*#?[A-Z]?\d+$", re.I)
 _CELL_ID = re.compile(rf"^(?:{KEYWORD}\s*)?#?({IDENTITY}|[A-Z]\d*|[A-Za-z]+[-_ ]\d+\w*)$", re.I)
 _TASK_LIST = re.compile(r"^(?:tasks?|issues?|tickets?|items|includes)$")
 
@@ -70,6 +72,8 @@ class DocumentReader:
         self.places = {id(one.block): at for at, one in enumerate(self.visits)}
         self.current: tuple[Entry, int] | None = None
         """The task whose heading we are below, and the heading's level."""
+        self.listed: set[int] = set()
+        """Items that are tasks; what is below them has been read with them."""
         self.pending: tuple[Field, int] | None = None
         """A field without a value: the list below it is the value."""
 
@@ -120,6 +124,8 @@ class DocumentReader:
         return False
 
     def _paragraph(self, block: Paragraph, visit: Visit) -> None:
+        if any(id(parent) in self.listed for parent in visit.parents):
+            return
         drawn = [line for line in block.lines if line.text.lstrip()[:1] in "├└"]
         if drawn:
             self._drawing(block.lines, visit)
@@ -173,6 +179,8 @@ class DocumentReader:
     # Lists
 
     def _item(self, item: Item, visit: Visit) -> None:
+        if any(id(parent) in self.listed for parent in visit.parents):
+            return
         if self.pending is not None and field(item.text) is None:
             found, _ = self.pending
             if found.name in NEEDS | BLOCKS | FILES and self.current is not None:
@@ -189,7 +197,7 @@ class DocumentReader:
         if self.current is not None or is_aside(visit):
             return False
         hit = _TASK.match(item.text)
-        if hit is None and item.box is not None:
+        if hit is None and (item.box is not None or item.text.startswith("**")):
             hit = _SPACED.match(plain(item.text))
         if hit is None or not hit["title"].strip(" *:—–-"):
             return False
@@ -205,6 +213,7 @@ class DocumentReader:
         entry = self._define("list", named or hit["bare"], title, item.line, group)
         if entry is None:
             return False
+        self.listed.add(id(item))
         entry.draft.done = entry.draft.done or item.box in ("x", "X")
         for child in item.children:
             for line in _lines(child):
@@ -226,16 +235,14 @@ class DocumentReader:
         around = group_of(visit)
         group, agent = around, None
         drawn = read_drawing(lines)
-        if not any(one.is_branch and _TASK.match(one.text) for one in drawn):
+        if not any(one.is_branch and _leaf_of(one.text) for one in drawn):
             return
         for at, one in enumerate(drawn):
             header = Group.of(one.text)
-            if header is not None and not (one.is_branch and _TASK.match(one.text)):
+            if header is not None and not (one.is_branch and _leaf_of(one.text)):
                 group, agent = header, None
-            elif hit := _AGENT.match(one.text):
-                agent = f"{hit['name'].strip()}: {hit['role'].strip()}".strip(": ")
-                if hit["role"] == "":
-                    agent = hit["name"].strip()
+            elif _AGENT.match(one.text):
+                agent = one.text.rstrip(" :")
             elif one.is_branch:
                 self._leaf(drawn, at, group, agent)
 
@@ -243,12 +250,10 @@ class DocumentReader:
         self, drawn: tuple[Drawn, ...], at: int, group: Group | None, agent: str | None
     ) -> None:
         leaf = drawn[at]
-        hit = _TASK.match(leaf.text)
-        if hit is None or re.search(r"[█▓░]|\d+\s*%", leaf.text):
+        hit = _leaf_of(leaf.text)
+        if hit is None:
             return
-        if not hit["named"] and hit["bare"].isdigit():
-            return
-        written = hit["named"] or hit["bare"]
+        written = hit.groupdict().get("named") or hit["bare"]
         entry = self._define("tree", written, hit["title"], leaf.line, group, agent)
         if entry is not None:
             self._check_glyph(drawn, at, entry.draft.id)
@@ -288,11 +293,15 @@ class DocumentReader:
         written = plain(cell("id"))
         if not written or at["id"] == at["title"]:
             hit = _TASK.match(title) or _SPACED.match(plain(title))
-            if hit is None:
+            numbered = _NUMBERED_AGENT.match(plain(cell("agent")))
+            if hit is None and not numbered:
                 self._nameless(row, title, at, group)
                 return
-            written = (hit.groupdict().get("named") or hit["bare"]).strip()
-            title = hit["title"] or title
+            if hit is not None:
+                written = (hit.groupdict().get("named") or hit["bare"]).strip()
+                title = hit["title"] or title
+            elif numbered:
+                written = numbered.group()
         else:
             named = re.match(
                 rf"^(?:{KEYWORD}\s*)?#?({IDENTITY}|[A-Z]\d*|[A-Za-z]+[-_ ]\d+\w*)$", written, re.I
@@ -376,6 +385,15 @@ _CELLS = (
 )
 
 
+def _leaf_of(text: str) -> re.Match[str] | None:
+    """A drawn line that names a task; a bar of progress or a mere number names none."""
+    hit = _TASK.match(text) or _SPACED.match(text)
+    if hit is None or re.search(r"[█▓░▒]|\d\s*%", text):
+        return None
+    named = hit.groupdict().get("named")
+    return None if not named and hit["bare"].isdigit() else hit
+
+
 def _column(names: list[str], words: frozenset[str]) -> int | None:
     return next((at for at, name in enumerate(names) if name in words), None)
 
@@ -398,6 +416,7 @@ def _clean(title: str) -> tuple[str, str, str, str]:
         if hit := _NEEDS_BEHIND.search(rest):
             needs = needs or hit["refs"]
             rest = rest[: hit.start()]
+            rest += ")" * (rest.count("(") > rest.count(")"))
         if (hit := _HOURS_BEHIND.search(rest)) and estimate(hit["inner"] or hit["dash"] or ""):
             hours = hours or hit["inner"] or hit["dash"]
             rest = rest[: hit.start()]

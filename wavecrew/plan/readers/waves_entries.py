@@ -122,8 +122,8 @@ STATUS_DONE = re.compile(
     r"✅|✔|\b(?:done|completed?|finished|merged|closed|shipped)\b|已完成|完了", re.I
 )
 STATUS_OPEN = re.compile(
-    r"\b(?:not|in)[\s_-]|\bpending|\bready|\bblocked|\btodo|\bto do|%|\bincomplete|\bpartial|⏳|🔴|🟡"
-    r"|\bwhen\b|\bif\b",
+    r"\b(?:not|in)[\s_-]|\bpending|\bready|\bblocked|\btodo|\bto do|%|\bincomplete|\bpartial"
+    r"|⏳|🔴|🟡|\bwhen\b|\bif\b",
     re.I,
 )
 

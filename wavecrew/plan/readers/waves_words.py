@@ -83,7 +83,7 @@ FILES = frozenset(
 )
 COLUMNS: dict[str, frozenset[str]] = {
     "id": frozenset(
-        ("id", "task id", "agent id", "task no", "task number", "no", "nr", "issue", "ticket", "")
+        ("id", "task id", "agent id", "task no", "task number", "no", "nr", "issue", "ticket", "#")
     ),
     "title": frozenset(
         [
@@ -120,7 +120,8 @@ _ASIDE = re.compile(
 )
 _GROUP = re.compile(
     r"^\W*(?P<word>wave|batch|phase|stage|round|track|stream|work\s?stream|group|sprint|milestone"
-    r"|lane|parallel group|epic|iteration|tier)\s*(?P<name>#?\d+(?:\.\d+)*[a-z]?\b|[A-Z]\b|final\b|zero\b)",
+    r"|lane|parallel group|epic|iteration|tier)"
+    r"\s*(?P<name>#?\d+(?:\.\d+)*[a-z]?\b|[A-Z]\b|final\b|zero\b)",
     re.I,
 )
 _COUNT = re.compile(r"\s*\(\s*\d+\s+(?:\w+\s+)?agents?\b[^)]*\)\s*$", re.I)
