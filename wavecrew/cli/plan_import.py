@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -19,11 +19,32 @@ if TYPE_CHECKING:
     from wavecrew.plan.readers.model import ImportedPlan, ImportedTask
 
 
+class ModelChoice(NamedTuple):
+    """The model as the command line names it; empty texts leave it to settings."""
+
+    name: str
+    base_url: str
+
+
 def show_import(
-    path: Path, beside: Sequence[Path], format_name: str | None, *, as_json: bool
+    path: Path,
+    beside: Sequence[Path],
+    format_name: str | None,
+    model: ModelChoice | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Import and print. PlanRejected when it is no plan or cannot be read."""
-    plan = import_plan(read_source(path, *beside), READERS, format_name)
+    """Import and print. PlanRejected when it is no plan or cannot be read.
+
+    `model`: asked in place of the readers; what it raises, `extract_here` says.
+    """
+    source = read_source(path, *beside)
+    if model is None:
+        plan = import_plan(source, READERS, format_name)
+    else:
+        from wavecrew.cli.extract import extract_here
+
+        plan = extract_here(source, model.name, model.base_url)
     if as_json:
         sys.stdout.write(json.dumps(plan.as_data(), indent=2, ensure_ascii=False) + "\n")
         return

@@ -37,8 +37,8 @@ _NAMED = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _TABLE = re.compile(
-    r"^\|?[^\n|]*\|(?=[^\n]*\b(?:depend|blocked|prerequisite|owner|assignee|agent|estimate|effort"
-    r"|hours|status)\b?)[^\n]*\n\|?\s*:?-+:?\s*\|",
+    r"^\|?[^\n|]*\|(?=[^\n]*\b(?:depend|blocked|prerequisite|owner|assignee|agent|estimate"
+    r"|effort|hours|status))[^\n]*\n\|?\s*:?-+:?\s*\|",
     re.MULTILINE | re.IGNORECASE,
 )
 _ASIDE = re.compile(
@@ -169,19 +169,17 @@ class _Reader:
         numbered: list[int] = []
         for visit in visits:
             block = visit.block
-            if isinstance(block, Table):
-                if not any(row.line in lines for row in block.rows):
-                    shown = " | ".join(block.header)[:80]
-                    self._note("table_left_out", block.line, f"no task is sure in table {shown!r}")
+            if isinstance(block, Table) and not any(row.line in lines for row in block.rows):
+                shown = " | ".join(block.header)[:80]
+                self._note("table_left_out", block.line, f"no task is sure in table {shown!r}")
             elif isinstance(block, Fence):
                 text = "\n".join(line.text for line in block.lines)
                 inside = any(line.number in lines for line in block.lines)
                 if not inside and (block.info.startswith("mermaid") or _GRAPH.search(text)):
                     message = "a drawing is left out: its lines name no task for certain"
                     self._note("drawing_left_out", block.line, message)
-            elif isinstance(block, Item) and block.box is None and block.marker[:1].isdigit():
-                if not visit.parents and block.line not in lines:
-                    numbered.append(block.line)
+            elif isinstance(block, Item) and not visit.parents and block.line not in lines:
+                numbered += [block.line] if block.box is None and block.marker.isdigit() else []
         if numbered:
             message = f"{len(numbered)} numbered items are left out: they may be steps or remarks"
             self._note("list_left_out", numbered[0], message)
