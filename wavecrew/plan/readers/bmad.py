@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from wavecrew.plan.problem import PlanRejected
 from wavecrew.plan.readers.bmad_story import is_story, read_story
+from wavecrew.plan.readers.checklist import readable
 from wavecrew.plan.readers.markdown import Document, Heading, Item, Paragraph, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes
@@ -96,7 +97,7 @@ class _Epics:
     def collect(self, file: SourceFile) -> None:
         story: _Story | None = None
         listed: dict[str, int] = {}
-        document: Document = parse_markdown(file.text)
+        document: Document = parse_markdown(readable(file, self.notes, self._shown(file)))
         for visit in document.walk():
             block = visit.block
             if isinstance(block, Heading):

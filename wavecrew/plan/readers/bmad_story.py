@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from wavecrew.plan.readers.checklist import box_state, plain_title
+from wavecrew.plan.readers.checklist import box_state, plain_title, readable
 from wavecrew.plan.readers.markdown import Item, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes
@@ -17,7 +17,7 @@ _TASK = re.compile(
     r"(?:\*\*)?(?:(?:Task|Subtask)\s+)?(?P<id>\d{1,5}(?:\.\d{1,5})*)\s*[:.—–-]?\s+(?P<title>\S.*)",
     re.IGNORECASE,
 )
-_CRITERIA = re.compile(r"\s*\(ACs?\s*:?[^()]*\)\s*$", re.IGNORECASE)
+_CRITERIA = re.compile(r"(?<!\s)\s*\(ACs?\s*:?[^()]*\)\s*$", re.IGNORECASE)
 
 
 def is_story(file: SourceFile) -> bool:
@@ -29,7 +29,7 @@ def read_story(file: SourceFile, notes: Notes) -> ImportedPlan:
     tasks: list[ImportedTask] = []
     owners: dict[int, str] = {}
     counts: dict[str, int] = {}
-    for visit in parse_markdown(file.text).walk():
+    for visit in parse_markdown(readable(file, notes)).walk():
         block = visit.block
         under = any("subtasks" in one.text.casefold() for one in visit.headings)
         if not isinstance(block, Item) or block.box is None or not under:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from wavecrew.plan.readers.ccpm_epic import Epic, read_epic
+from wavecrew.plan.readers.checklist import LONGEST_LINE, readable
 from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.front import Front, as_list, read_front
 from wavecrew.plan.readers.markdown import Document, Fence, Heading, Line, parse_markdown
@@ -27,8 +28,8 @@ OPEN = frozenset({"open", "in-progress", "in_progress", "pending", "backlog", "b
 _NUMBERED = re.compile(r"\d{1,8}")
 _KEYS = re.compile(r"^(?:depends_on|parallel|conflicts_with)\s*:", re.MULTILINE)
 _EPIC_LIST = re.compile(r"^#+\s+(?:Tasks Created|Task Breakdown)\b", re.MULTILINE | re.IGNORECASE)
-_HOURS = re.compile(r"^[-*\s]*\**(?:Estimated\s+)?Hours\**\s*:\**\s*(?P<text>.+)$", re.IGNORECASE)
-_SIZE = re.compile(r"^[-*\s]*\**Size\**\s*:\**\s*(?P<text>\S+)", re.IGNORECASE)
+_HOURS = re.compile(r"^[-*\s]*(?:Estimated\s+)?Hours\**\s*:\**\s*(?P<text>.+)$", re.IGNORECASE)
+_SIZE = re.compile(r"^[-*\s]*Size\**\s*:\**\s*(?P<text>\S+)", re.IGNORECASE)
 _HEAD = re.compile(r"(?:(?:Task|Issue)\s*#?\d*\s*[:.-]\s*|#?\d+\s*[:.-]\s*)?(?P<title>.+)", re.I)
 _ID = re.compile(r"#?(?P<id>\d{1,8})(?:\.md)?", re.IGNORECASE)
 _NOTHING = frozenset({"", "none", "n/a", "-", "[]", "null"})
@@ -149,7 +150,7 @@ class _Folder:
         return file.name if self.source.is_folder else None
 
     def _open(self, file: SourceFile) -> _TaskFile:
-        document = parse_markdown(file.text)
+        document = parse_markdown(readable(file, self.notes, self._shown(file)))
         front = read_front(document.front, self._shown(file))
         for one in front.diagnostics:
             self.notes.add(one.kind, one.line, one.message, *one.ids, file=one.file)
@@ -263,7 +264,7 @@ def _body(one: _TaskFile) -> Iterator[Line]:
     """The lines after the front matter, fences included: a template may fence its data."""
     start = one.document.front[-1].number + 1 if one.document.front else 0
     for at, text in enumerate(one.file.lines[start:], start + 1):
-        yield Line(at, text)
+        yield Line(at, text[:LONGEST_LINE])
 
 
 def _title(one: _TaskFile) -> tuple[str, int]:

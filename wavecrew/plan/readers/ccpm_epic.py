@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from wavecrew.plan.readers.checklist import LONGEST_LINE, readable
 from wavecrew.plan.readers.estimates import estimate
 from wavecrew.plan.readers.front import read_front
 from wavecrew.plan.readers.markdown import Item, parse_markdown
@@ -15,15 +16,12 @@ from wavecrew.plan.readers.source import SourceFile
 
 DONE = frozenset({"closed", "completed", "complete", "done"})
 
-_ENTRY = re.compile(
-    r"(?:Task\s+)?#?(?P<id>\d{1,8})(?:\.md)?\s*(?:-|–|—|:)\s*(?P<title>.*?)"
-    r"\s*(?:\((?P<remark>[^()]*(?:parallel|depends)[^()]*)\))?\s*[✅✔️☑]*\s*$"
-)
+_ENTRY = re.compile(r"(?:Task\s+)?#?(?P<id>\d{1,8})(?:\.md)?\s*(?:-|–|—|:)\s*(?P<title>\S.*)")
 _DEPENDS = re.compile(r"depends(?:[ _]on)?\s*:\s*(?P<ids>.*)$")
 _MAPPED = re.compile(r"^\s*[-*]\s+#(?P<id>\d{1,8})\s*:\s*\"?(?P<title>.*?)\"?\s+-\s+http")
-_TOTAL_TASKS = re.compile(r"^\W*total tasks\W*:\W*(?P<count>\d{1,6})", re.IGNORECASE)
+_TOTAL_TASKS = re.compile(r"^\W*total tasks\W{0,6}:\W{0,6}(?P<count>\d{1,6})", re.IGNORECASE)
 _TOTAL_HOURS = re.compile(
-    r"^\W*(?:estimated )?total (?:estimated )?effort\W*:\W*(?P<text>.*)", re.I
+    r"^\W*(?:estimated )?total (?:estimated )?effort\W{0,6}:\W{0,6}(?P<text>.*)", re.I
 )
 
 
@@ -109,12 +107,12 @@ def read_epic(
 ) -> Epic:
     epic = Epic()
     for line in mapping.lines if mapping is not None else ():
-        if found := _MAPPED.match(line):
+        if found := _MAPPED.match(line[:LONGEST_LINE]):
             epic.mapped.setdefault(found["title"], found["id"])
     if file is None:
         return epic
     epic.file = shown(file)
-    document = parse_markdown(file.text)
+    document = parse_markdown(readable(file, notes, epic.file))
     front = read_front(document.front, epic.file)
     for one in front.diagnostics:
         notes.add(one.kind, one.line, one.message, *one.ids, file=one.file)
@@ -137,15 +135,19 @@ def _entry(item: Item) -> Entry | None:
     if found is None:
         return None
     deps = None
-    if found["remark"] is not None:
-        stated = _DEPENDS.search(found["remark"])
+    title, bracket, remark = found["title"].rstrip(" \t✅✔☑\ufe0f").rpartition("(")
+    if not bracket or not re.search("parallel|depends", remark):
+        title = title + bracket + remark
+    else:
+        stated = _DEPENDS.search(remark)
         deps = tuple(re.findall(r"\d{1,8}", stated["ids"])) if stated else ()
     done = (item.box or " ") in "xX"
-    return Entry(found["id"], found["title"].strip("*` "), item.line, done, deps)
+    return Entry(found["id"], title.strip("*` "), item.line, done, deps)
 
 
 def _totals(epic: Epic, file: SourceFile) -> None:
-    for number, text in enumerate(file.lines, 1):
+    for number, whole in enumerate(file.lines, 1):
+        text = whole[:LONGEST_LINE]
         if found := _TOTAL_TASKS.match(text):
             epic.claims.append(Claim("task_count", float(found["count"]), number))
         found = _TOTAL_HOURS.match(text)

@@ -1,10 +1,14 @@
-"""What does a checkbox say about a task?"""
+"""What does a line of a checklist say: box, title, and how much of it is looked at?"""
 
 from __future__ import annotations
 
 import re
 
 from wavecrew.plan.readers.notes import Notes
+from wavecrew.plan.readers.source import SourceFile
+
+LONGEST_LINE = 4_000
+"""No task is told in a longer line; what is behind is left out."""
 
 BOX_HEADING = re.compile(r"(?:[-*+]\s+)?(?P<rest>\[.\].*)")
 """A heading that is a checkbox, `### - [x] 1. Title`."""
@@ -12,7 +16,19 @@ BOX_HEADING = re.compile(r"(?:[-*+]\s+)?(?P<rest>\[.\].*)")
 _DONE = frozenset("xX")
 _OPEN = frozenset(" -~")
 _TICKED = frozenset("✓✔✅☑")
-_DECORATION = re.compile(r"\s*(?:✅|✔️?|☑️?|✓)\s*$")
+_DECORATION = re.compile(r"(?<!\s)\s*(?:✅|✔️?|☑️?|✓)\s*$")
+
+
+def readable(file: SourceFile, notes: Notes, shown: str | None = None) -> str:
+    """The file's text with endless lines cut off, which is reported."""
+    if len(file.text) <= LONGEST_LINE:
+        return file.text
+    long = [at for at, line in enumerate(file.lines, 1) if len(line) > LONGEST_LINE]
+    if not long:
+        return file.text
+    message = f"{len(long)} lines are longer than {LONGEST_LINE} letters; the rest is left out"
+    notes.add("long_line", long[0], message, file=shown)
+    return "\n".join(line[:LONGEST_LINE] for line in file.lines)
 
 
 def box_state(char: str, id_: str, line: int, notes: Notes) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from wavecrew.plan.readers.builder import Draft, PlanBuilder
-from wavecrew.plan.readers.checklist import box_state, plain_title
+from wavecrew.plan.readers.checklist import box_state, plain_title, readable
 from wavecrew.plan.readers.markdown import (
     Document,
     Fence,
@@ -48,10 +48,11 @@ _ASIDE = re.compile(
 )
 _ISSUE = re.compile(r"(?P<id>(?:[\w.-]+/[\w.-]+)?#\d{1,9})(?:\s*[:.—–-])?(?:\s+(?P<title>\S.*))?$")
 _NEEDS = re.compile(
-    r"(?:\(|\b)(?:blocked by|depends on|needs|after)\s*:?\s*(?P<refs>(?:[\w.-]+/[\w.-]+)?#\d[^()]*)",
+    r"(?:\(|\b)(?:blocked by|depends on|needs|after)\s?:?\s{0,3}"
+    r"(?P<refs>(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d[^()]*)",
     re.IGNORECASE,
 )
-_REF = re.compile(r"(?:[\w.-]+/[\w.-]+)?#\d{1,9}")
+_REF = re.compile(r"(?:(?<![\w.-])[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}")
 _GRAPH = re.compile(r"→|-->|=>|[├└┌┐┬┴┼]")
 
 
@@ -87,7 +88,7 @@ class _Reader:
         self.shown = shown
 
     def read(self) -> None:
-        document = parse_markdown(self.file.text)
+        document = parse_markdown(readable(self.file, self.notes, self.shown))
         if document.cut_at:
             self._note("too_deep", document.cut_at, "what is nested deeper is left out")
         entries = Entries(self.builder, self.shown)
@@ -120,7 +121,7 @@ class _Reader:
     def _boxes(self, visits: list[Visit]) -> set[int]:
         """Checkboxes as tasks, in a document that has nothing better."""
         owners: dict[int, str] = {}
-        taken: set[str] = set()
+        taken: dict[str, int] = {}
         stated: list[tuple[str, str, int]] = []
         lines: set[int] = set()
         unnamed: list[str] = []
@@ -189,17 +190,22 @@ class _Reader:
             self._note("headings_left_out", chapters[0].line, message)
 
 
-def _identity(text: str, taken: set[str]) -> tuple[str, str]:
-    """(id, title) of a checkbox: the issue it names, else a name made of its words."""
+def _identity(text: str, taken: dict[str, int]) -> tuple[str, str]:
+    """(id, title) of a checkbox: the issue it names, else a name made of its words.
+
+    `taken` counts the ids that are in use; it is added to.
+    """
     found = _ISSUE.fullmatch(text)
     title = plain_title(without_marks(text)) or text.strip()
     id_ = found["id"] if found else slug(title)
     if found and found["title"]:
         title = plain_title(found["title"])
-    number, base = 2, id_
-    while not found and id_ in taken:
-        id_, number = f"{base}-{number}", number + 1
-    taken.add(id_)
+    if not found:
+        base = id_
+        while id_ in taken:
+            taken[base] += 1
+            id_ = f"{base}-{taken[base]}"
+    taken.setdefault(id_, 1)
     return id_, title
 
 

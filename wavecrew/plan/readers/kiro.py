@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from wavecrew.plan.readers.checklist import BOX_HEADING, box_state, plain_title
+from wavecrew.plan.readers.checklist import BOX_HEADING, box_state, plain_title, readable
 from wavecrew.plan.readers.kiro_waves import Wave, read_waves
 from wavecrew.plan.readers.markdown import (
     Document,
@@ -39,7 +39,7 @@ _TASK = re.compile(
 _MAJOR = re.compile(rf"(?:Task\s+)?(?P<id>{ID.pattern})[.:)]?\s+\S")
 _FIELD = re.compile(r"_(?P<name>Requirements|Depends|Boundary|Blocked)\s*:\s*(?P<value>[^_]*)_?")
 _ESCAPED = re.compile(r"\[(?P<char>.)\]\\\*\s+")
-_TRAILING_FIELDS = re.compile(r"\s+_(?:Requirements|Depends|Boundary|Blocked)\s*:.*$")
+_TRAILING_FIELDS = re.compile(r"(?<!\s)\s+_(?:Requirements|Depends|Boundary|Blocked)\s*:.*$")
 _CHECKPOINT = re.compile(r"(?:\w+\s+)?checkpoint\b", re.IGNORECASE)
 _OPTIONAL = re.compile(r"\(optional\)", re.IGNORECASE)
 _SIGNS = re.compile(
@@ -113,7 +113,7 @@ class _TaskFile:
         self.variants: dict[str, tuple[int, list[str]]] = {}
 
     def read(self) -> ImportedPlan:
-        document = parse_markdown(self.file.text)
+        document = parse_markdown(readable(self.file, self.notes))
         if document.cut_at:
             message = "what is nested deeper is left out"
             self.notes.add("too_deep", document.cut_at, message)
@@ -121,7 +121,7 @@ class _TaskFile:
         ids = [task.id for task in self.tasks]
         self._parents(set(ids))
         edges = list(self._depends(Known(ids)))
-        waves, stated = read_waves(document, self.notes)
+        waves, stated = read_waves(self.file.text, document, self.notes)
         edges += self._stated(stated, set(ids))
         edges += self._wave_edges(waves) if waves else self._order()
         self._note_variants()

@@ -18,6 +18,7 @@ from wavecrew.plan.readers.model import Edge
 from wavecrew.plan.readers.notes import Notes
 
 _GRAPH = re.compile(r"dependenc|wave|graph", re.IGNORECASE)
+_WORTH = re.compile(r'"waves"|→|->|=>|⇒')
 _ARROW = re.compile(r"\s*(?:→|-+>|=+>|⇒)\s*")
 _IDS = re.compile(r"\[?\s*(?P<ids>\d+(?:\.\d+)*(?:\s*(?:,|&|\+|\|\|?|and)\s*\d+(?:\.\d+)*)*)\s*\]?")
 _ID = re.compile(r"\d+(?:\.\d+)*")
@@ -32,10 +33,12 @@ class Wave:
     """Names of the waves it waits for, when the block says so."""
 
 
-def read_waves(document: Document, notes: Notes) -> tuple[list[Wave], list[Edge]]:
+def read_waves(text: str, document: Document, notes: Notes) -> tuple[list[Wave], list[Edge]]:
     """(waves in order, edges stated with arrows); both empty without such a block."""
     waves: list[Wave] = []
     edges: list[Edge] = []
+    if not _WORTH.search(text):
+        return waves, edges
     for visit in document.walk():
         block = visit.block
         under = bool(visit.headings) and bool(_GRAPH.search(visit.headings[-1].text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from wavecrew.plan.readers.checklist import box_state, plain_title
+from wavecrew.plan.readers.checklist import box_state, plain_title, readable
 from wavecrew.plan.readers.markdown import Item, parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes
@@ -35,7 +35,7 @@ class OpenSpecReader:
     def read(self, source: Source) -> ImportedPlan:
         file = _file(source) or source.files[0]
         notes = Notes()
-        document = parse_markdown(file.text)
+        document = parse_markdown(readable(file, notes))
         if document.cut_at:
             notes.add("too_deep", document.cut_at, "what is nested deeper is left out")
         tasks: list[ImportedTask] = []
