@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from wavecrew.plan.readers.checklist import FRONT_LINES, readable
 from wavecrew.plan.readers.front import Front, as_list, read_front
 from wavecrew.plan.readers.markdown import parse_markdown
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
@@ -142,7 +143,8 @@ def _open(file: SourceFile, source: Source, notes: Notes) -> _TaskFile | None:
     if named is None and not _FRONT.match(file.text[:6000]):
         return None
     shown = file.name if source.is_folder else None
-    front = read_front(parse_markdown(file.text).front, shown)
+    document = parse_markdown(readable(file, notes, shown))
+    front = read_front(document.front[:FRONT_LINES], shown)
     for one in front.diagnostics:
         notes.add(one.kind, one.line, one.message, *one.ids, file=shown)
     written = front.data.get("id")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from wavecrew.plan.readers.ccpm_epic import Epic, read_epic
-from wavecrew.plan.readers.checklist import LONGEST_LINE, readable
+from wavecrew.plan.readers.checklist import FRONT_LINES, LONGEST_LINE, readable
 from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.front import Front, as_list, read_front
 from wavecrew.plan.readers.markdown import Document, Fence, Heading, Line, parse_markdown
@@ -109,6 +109,7 @@ class _Folder:
         self.tasks: list[ImportedTask] = []
         self.edges: list[Edge] = []
         self.unresolved: dict[str, None] = {}
+        self.exclusive: set[tuple[str, str]] = set()
         numbered = [file for file in files if _NUMBERED.fullmatch(file.stem)]
         others = {PurePosixPath(file.name).name: file for file in files}
         self.files = sorted(numbered, key=lambda file: (int(file.stem), file.stem))
@@ -151,7 +152,7 @@ class _Folder:
 
     def _open(self, file: SourceFile) -> _TaskFile:
         document = parse_markdown(readable(file, self.notes, self._shown(file)))
-        front = read_front(document.front, self._shown(file))
+        front = read_front(document.front[:FRONT_LINES], self._shown(file))
         for one in front.diagnostics:
             self.notes.add(one.kind, one.line, one.message, *one.ids, file=one.file)
         if not document.front:
@@ -183,12 +184,9 @@ class _Folder:
             other = self._resolve(one, word, at, known, elsewhere)
             if other is not None and other != one.id:
                 first, second = sorted((other, one.id), key=lambda id_: (int(id_), id_))
-                edge = Edge("mutex", first, second, at)
-                if not any(
-                    old.kind == "mutex" and (old.before, old.after) == (first, second)
-                    for old in self.edges
-                ):
-                    self.edges.append(edge)
+                if (first, second) not in self.exclusive:
+                    self.exclusive.add((first, second))
+                    self.edges.append(Edge("mutex", first, second, at))
         self.edges += [Edge("explicit", dep, one.id, at) for dep, at in deps]
         span = self._hours(one)
         self.tasks.append(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from wavecrew.plan.readers.checklist import LONGEST_LINE, readable
+from wavecrew.plan.readers.checklist import FRONT_LINES, LONGEST_LINE, readable
 from wavecrew.plan.readers.estimates import estimate
 from wavecrew.plan.readers.front import read_front
 from wavecrew.plan.readers.markdown import Item, parse_markdown
@@ -113,7 +113,7 @@ def read_epic(
         return epic
     epic.file = shown(file)
     document = parse_markdown(readable(file, notes, epic.file))
-    front = read_front(document.front, epic.file)
+    front = read_front(document.front[:FRONT_LINES], epic.file)
     for one in front.diagnostics:
         notes.add(one.kind, one.line, one.message, *one.ids, file=one.file)
     epic.name = str(front.data.get("name") or "")

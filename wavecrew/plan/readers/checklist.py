@@ -17,6 +17,8 @@ _DONE = frozenset("xX")
 _OPEN = frozenset(" -~")
 _TICKED = frozenset("✓✔✅☑")
 _DECORATION = re.compile(r"(?<!\s)\s*(?:✅|✔️?|☑️?|✓)\s*$")
+FRONT_LINES = 400
+"""More front matter than this is no front matter of a task."""
 
 
 def readable(file: SourceFile, notes: Notes, shown: str | None = None) -> str:
