@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wavecrew.plan.readers.model import ImportedPlan, ImportedTask
+    from wavecrew.plan.readers.source import Source
 
 
 class ModelChoice(NamedTuple):
@@ -39,17 +41,24 @@ def show_import(
     `model`: asked in place of the readers; what it raises, `extract_here` says.
     """
     source = read_source(path, *beside)
-    if model is None:
-        plan = import_plan(source, READERS, format_name)
-    else:
-        from wavecrew.cli.extract import extract_here
-
-        plan = extract_here(source, model.name, model.base_url)
+    gc.disable()  # among a million small nodes collecting takes longer than reading
+    try:
+        plan = _read(source, format_name, model)
+    finally:
+        gc.enable()
     if as_json:
         sys.stdout.write(json.dumps(plan.as_data(), indent=2, ensure_ascii=False) + "\n")
         return
     for line in _lines(plan):
         typer.echo(line)
+
+
+def _read(source: Source, format_name: str | None, model: ModelChoice | None) -> ImportedPlan:
+    if model is None:
+        return import_plan(source, READERS, format_name)
+    from wavecrew.cli.extract import extract_here
+
+    return extract_here(source, model.name, model.base_url)
 
 
 def _lines(plan: ImportedPlan) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from wavecrew.plan.readers.estimates import HOURS_PER_DAY, Estimate, estimate
+from wavecrew.plan.readers.markdown import Document, parse_markdown
 from wavecrew.plan.readers.model import Claim, Diagnostic, Edge, Gate, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.references import Known, References, references
 
@@ -75,6 +76,16 @@ class PlanBuilder:
         self.found: dict[Diagnostic, None] = {}
         self._known: Known | None = None
 
+    def open(self, text: str) -> Document:
+        """Parse Markdown; what is nested too deep to be read is reported."""
+        document = parse_markdown(text)
+        if document.cut_at:
+            message = (
+                "lists nested deeper than 38 levels; what is deeper, and after it, is left out"
+            )
+            self.report("too_deep", document.cut_at, (), message)
+        return document
+
     def add(self, draft: Draft) -> Draft:
         self.drafts.append(draft)
         self.by_id.setdefault(draft.id, draft)
@@ -103,15 +114,21 @@ class PlanBuilder:
         """State explicit dependencies between tasks; a member of a range means the range."""
         target = self.by_id.get(after)
         for one in before:
-            if len(self.edges) >= MAX_EDGES:
-                message = f"more than {MAX_EDGES} dependencies; the rest is left out"
-                self.found.setdefault(Diagnostic("too_many_edges", 0, (), message))
+            if self.is_full():
                 return
             if one == after:
                 self.report("cycle", line, (after,), f"{after} depends on itself")
             if target is not None:
                 target.deps.setdefault(one, line)
             self.edges.setdefault(Edge("explicit", one, after, line))
+
+    def is_full(self) -> bool:
+        """Whether no more dependencies are taken; reported once."""
+        full = len(self.edges) >= MAX_EDGES
+        if full:
+            message = f"more than {MAX_EDGES} dependencies; the rest is left out"
+            self.found.setdefault(Diagnostic("too_many_edges", 0, (), message))
+        return full
 
     def estimate(self, draft: Draft, text: str, line: int) -> None:
         """Take an estimate; an assumption about days is reported."""

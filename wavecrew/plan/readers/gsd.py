@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from wavecrew.plan.readers.builder import Draft, PlanBuilder
 from wavecrew.plan.readers.front import Front, as_list, read_front
-from wavecrew.plan.readers.markdown import Document, Heading, Html, Paragraph, parse_markdown
+from wavecrew.plan.readers.markdown import Document, Heading, Html, Paragraph
 from wavecrew.plan.readers.model import Diagnostic, Edge, Gate, ImportedPlan
 from wavecrew.plan.readers.phrases import plain
 from wavecrew.plan.readers.references import Known
@@ -23,7 +23,7 @@ _NAME = re.compile(r"^(?P<id>(?P<phase>\d+(?:\.\d+)*[A-Za-z]?)-(?P<plan>\d+[A-Za
 _ANY_PLAN = re.compile(r"(?:^|[-_])PLAN(?:[-_]\d+)?$", re.I)
 _HEADING = re.compile(r"^plan\s+(?P<id>[\w.-]+)\s*[:—–-]\s*(?P<title>.+)$", re.I)
 _OPEN = re.compile(r"<objective>\s*(?P<text>.*)", re.I)
-_STEP = re.compile(r"<task\b(?P<attributes>[^>]*)>", re.I)
+_STEP = re.compile(r"<task\b(?P<attributes>[^<>]{0,500})>", re.I)
 _TYPE = re.compile(r"""type\s*=\s*["']?(?P<type>[\w:-]+)""", re.I)
 _STEP_NAME = re.compile(r"<name>(?P<text>.*?)(?:</name>|$)", re.I)
 
@@ -73,7 +73,7 @@ def _sureness(file: SourceFile) -> float:
 
 
 def _read_plan(builder: PlanBuilder, file: SourceFile, source: Source) -> _Plan:
-    document = parse_markdown(file.text)
+    document = builder.open(file.text)
     name = file.name if source.is_folder else None
     front = read_front(document.front, name)
     folder = PurePosixPath(file.name).parent.name or source.folder

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _EMPHASIS = re.compile(r"\*+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|~~")
-_MARKS = re.compile(r"\s*(?:[✅✔☑🟢🔴🟡🔵⏳🚧❌✓]\ufe0f?\s*)+$")
+_MARKS = "✅✔☑🟢🔴🟡🔵⏳🚧❌✓\ufe0f"
 _BULLET = re.compile(r"^\s*(?:[-*+]\s+)?")
 _COLON = re.compile(r"[:：]")
 _FILE = re.compile(r"`([^`\s]+\.[A-Za-z0-9]{1,8}|[^`\s]+/[^`\s]*)`")
@@ -29,7 +29,12 @@ def plain(text: str) -> str:
 
 def without_marks(text: str) -> str:
     """Without check marks at the end, which people add when they are done."""
-    return _MARKS.sub("", text)
+    return text.rstrip(_MARKS + " \t") if text.rstrip()[-1:] in _MARKS else text.rstrip()
+
+
+def folded(text: str) -> str:
+    """With single blanks, as every pattern that looks for an ending expects it."""
+    return " ".join(text.split())
 
 
 def field(text: str) -> Field | None:

@@ -26,7 +26,7 @@ _GROUP = re.compile(
     r"|week|tier|layer|round)s?\s+(?P<name>[A-Z]\b|\d+(?:\.\d+)*[a-z]?\b|final\b)",
     re.IGNORECASE,
 )
-_ID = r"#?(?:[A-Za-z]{1,10}(?:[-_][A-Za-z]{1,6})?[-_]?)?\d+(?:\.\d+)*[A-Za-z]?"
+_ID = r"#?(?:[A-Za-z]{1,10}(?:[-_][A-Za-z]{1,6})?[-_.]?)?\d+(?:\.\d+)*[A-Za-z]?"
 _WORDS = re.compile(
     rf"(?<![\w.])(?P<first>{_ID})(?![\w])"
     rf"(?:\s*(?:[-–—~～]|\.\.\.?|…|\bto\b|\bthrough\b|\bthru\b)\s*(?P<last>{_ID})(?![\w]))?"

@@ -22,10 +22,9 @@ from wavecrew.plan.readers.markdown import (
     Table,
     Visit,
     checkbox,
-    parse_markdown,
 )
 from wavecrew.plan.readers.model import Claim, Edge, Gate, ImportedPlan
-from wavecrew.plan.readers.phrases import field, fields, plain, without_marks
+from wavecrew.plan.readers.phrases import field, fields, folded, plain, without_marks
 from wavecrew.plan.readers.references import References
 from wavecrew.plan.readers.source import Source, SourceFile
 
@@ -36,6 +35,10 @@ _TODO = re.compile(
 _NO_TASKS = re.compile(
     r"definition of done|acceptance|checklist|success criteria|must (?:not )?have|deliverable"
     r"|verification (?:strategy|commands)|commit strategy|context|work objectives|tl;?dr",
+    re.IGNORECASE,
+)
+_BOXES = re.compile(
+    r"^\W*(?:final )?(?:checklist|definition of done|acceptance|success criteria|evidence)",
     re.IGNORECASE,
 )
 _TASKS = re.compile(
@@ -81,7 +84,7 @@ class Sisyphus:
     def read(self, source: Source) -> ImportedPlan:
         builder = PlanBuilder(self.name)
         best = max(source.files, key=_sureness)
-        _Reading(builder, parse_markdown(best.text), best, source.is_folder).run()
+        _Reading(builder, builder.open(best.text), best, source.is_folder).run()
         return builder.plan()
 
 
@@ -175,6 +178,8 @@ class _Reading:
         path = [plain(one.text) for one in visit.headings]
         if headed and not any(_TASKS.match(one) for one in path):
             return None
+        if path and _BOXES.match(path[-1]):
+            return None
         if not headed and any(_NO_TASKS.search(one) for one in path):
             return None
         if box is None and not re.match(r"^\W*(?:task\s|[TF]?\d+[.):])", text, re.IGNORECASE):
@@ -182,7 +187,7 @@ class _Reading:
         return _Todo(self._draft(hit, box, block.line), depth)
 
     def _draft(self, hit: re.Match[str], box: str | None, line: int) -> Draft:
-        title, agent = _without_category(without_marks(hit["title"]))
+        title, agent = _without_category(without_marks(folded(hit["title"])))
         suffix = _SUFFIX.search(title)
         if suffix:
             title = title[: suffix.start()]
@@ -257,7 +262,7 @@ class _Reading:
 
     def _leaf(self, leaf: re.Match[str], wave: str | None, line: int) -> None:
         task = self.builder.known.find(leaf["id"])
-        title = leaf["title"]
+        title = folded(leaf["title"])
         for _ in range(2):
             title, agent = _without_category(title)
             suffix = _SUFFIX.search(title)
@@ -308,7 +313,7 @@ class _Reading:
 
     def _pair(self, item: Item) -> None:
         """`**8-9**: 1-6 — 14-19, 2`: tasks, what they need, what they block, their wave."""
-        hit = _PAIR.match(item.text)
+        hit = _PAIR.match(folded(item.text)[:2000])
         if hit is None:
             named = field(item.text)
             if named is not None:
@@ -346,9 +351,7 @@ class _Reading:
         ids = dict.fromkeys(refs.ids)
         if "all" in refs.keywords:
             ids.update(dict.fromkeys(self._all_before(task)))
-            shown = ", ".join(ids)
-            message = f"{text.strip()[:60]!r} taken as {shown or 'nothing'}"
-            self.builder.report("keyword_dependency", line, (task, *ids), message)
+            self._report_keyword(text, line, task, list(ids))
         elif "final" in refs.keywords:
             ids.update(dict.fromkeys(one for one in self._final_ids() if one != task))
         for group in refs.groups:
@@ -363,10 +366,15 @@ class _Reading:
 
     def _all_before(self, task: str) -> list[str]:
         """Every piece of work for a review; for work, what stands above it in the document."""
+        if self.builder.is_full():
+            return []
         work = self._work_ids()
-        if task not in work:
-            return list(work)
-        return list(work[: work.index(task)])
+        return list(work[: work.index(task)] if task in work else work)
+
+    def _report_keyword(self, text: str, line: int, task: str, ids: list[str]) -> None:
+        shown = ", ".join(ids[:12]) + (f" and {len(ids) - 12} more" if len(ids) > 12 else "")
+        message = f"{text.strip()[:60]!r} taken as {shown or 'nothing'}"
+        self.builder.report("keyword_dependency", line, (task, *ids[:12]), message)
 
     def _inverse(self) -> None:
         for task, text, line in self.blocks:
@@ -374,12 +382,12 @@ class _Reading:
             targets = dict.fromkeys(refs.ids)
             if "final" in refs.keywords:
                 targets.update(dict.fromkeys(self._final_ids()))
-            if "all" in refs.keywords and "final" not in refs.keywords:
+            everything = "all" in refs.keywords and "final" not in refs.keywords
+            if everything and not self.builder.is_full():
                 work = self._work_ids()
                 later = work[work.index(task) + 1 :] if task in work else ()
                 targets.update(dict.fromkeys(later))
-                message = f"{text.strip()[:60]!r} taken as {', '.join(targets) or 'nothing'}"
-                self.builder.report("keyword_dependency", line, (task, *targets), message)
+                self._report_keyword(text, line, task, list(targets))
             for group in refs.groups:
                 self.builder.edges.setdefault(Edge("group", task, _as_wave(group), line))
             for target in targets:
@@ -425,7 +433,7 @@ class _Reading:
                 for where in ("drawing", "matrix", "body")
                 if (where, draft.id) in self.said
             }
-            if "blocks" in {where for where, task in self.said if task == draft.id}:
+            if ("blocks", draft.id) in self.said:
                 extra = self.said["blocks", draft.id] - set().union(*told.values())
                 if extra and told:
                     told["blocks of others"] = frozenset(extra)

@@ -23,15 +23,14 @@ from wavecrew.plan.readers.markdown import (
     Table,
     Visit,
     checkbox,
-    parse_markdown,
 )
 from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan
-from wavecrew.plan.readers.phrases import files_in, plain, slug, without_marks
+from wavecrew.plan.readers.phrases import files_in, folded, plain, slug, without_marks
 from wavecrew.plan.readers.references import range_members
 from wavecrew.plan.readers.source import Source, SourceFile
 from wavecrew.plan.readers.speckit_prose import Sentence, read_sentences
 
-_ID = r"T-?\d{1,5}(?:\.\d{1,3})*[A-Za-z]?"
+_ID = r"T-?\d{1,6}(?:\.\d{1,3})*[A-Za-z]?"
 _TASK = re.compile(
     rf"^[*_~]*(?P<id>{_ID})(?:\s*(?:[-–—]|to)\s*(?P<last>{_ID}))?[*_~]*(?=$|[\s:.,*\[(—–-])"
     r"\s*[:.]?[*_~]*\s*(?:[-–—]\s+)?(?P<rest>.*)$"
@@ -73,13 +72,15 @@ class SpecKit:
         files = [file for file in source.ending(".md") if _sureness(file) >= 0.3]
         for file in files or source.files[:1]:
             name = file.name if source.is_folder else None
-            _Reading(builder, parse_markdown(file.text), name).run()
+            _Reading(builder, builder.open(file.text), name).run()
         return builder.plan()
 
 
 def _sureness(file: SourceFile) -> float:
     text = file.text
-    boxed = len(re.findall(rf"^\s*(?:[-*+]\s+)?\[.?\]\s+[*_~]*{_ID}\b", text, re.MULTILINE))
+    boxed = len(
+        re.findall(rf"^[ \t]*(?:[-*+][ \t]+)?\[.?\][ \t]+[*_~]{{0,4}}{_ID}\b", text, re.MULTILINE)
+    )
     named = PurePosixPath(file.name).name.lower() == "tasks.md"
     ours = sum(
         bool(re.search(pattern, text, re.MULTILINE))
@@ -94,11 +95,11 @@ def _sureness(file: SourceFile) -> float:
         )
     )
     if boxed >= 1:
-        return 0.92 if ours or boxed >= 3 else 0.6
+        return 0.92 if ours or boxed >= 3 else 0.4
     headed = len(re.findall(rf"^#{{2,5}}\s+(?:\[.?\]\s*)?{_ID}\b", text, re.MULTILINE))
     if headed >= 2:
         return 0.55
-    if ours >= 2 and (named or ours >= 3) and re.search(r"^\s*[-*+] \[.\] ", text, re.MULTILINE):
+    if ours >= 2 and (named or ours >= 3) and re.search(r"^[ \t]*[-*+] \[.\] ", text, re.MULTILINE):
         return 0.8
     return 0.0
 
@@ -313,6 +314,7 @@ def _texts(visit: Visit) -> Iterator[Line]:
 def _labels(text: str) -> tuple[str, tuple[str, ...]]:
     """(title, labels): `[P] [US1]` before it, a `[P]` and check marks behind it."""
     labels: list[str] = []
+    text = folded(text)
     rest = text.strip().lstrip("*_ ") if re.match(r"^[*_]+\s*\[", text.strip()) else text.strip()
     while hit := _LABEL.match(rest):
         labels.append(hit["label"].strip().upper())

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from wavecrew.plan.readers.drawing import has_joins, read_drawing
 from wavecrew.plan.readers.markdown import Fence, Item, Line, Paragraph, Visit
 from wavecrew.plan.readers.model import Diagnostic
-from wavecrew.plan.readers.phrases import plain
+from wavecrew.plan.readers.phrases import folded, plain
 from wavecrew.plan.readers.references import Known, range_members
 
-_ID = r"T-?\d{1,5}(?:\.\d{1,3})*[A-Za-z]?"
+_ID = r"T-?\d{1,6}(?:\.\d{1,3})*[A-Za-z]?"
 _IDS = re.compile(rf"(?<![\w.]){_ID}\b(?:\s*(?:[-–—]|to|through|\.\.\.?)\s*{_ID}\b)?")
 _ENDS = re.compile(rf"({_ID})\b(?:\s*(?:[-–—]|to|through|\.\.\.?)\s*({_ID})\b)?")
 _SECTION = re.compile(r"dependenc|execution order|task graph|依存|依赖|dépendance|abhängig", re.I)
@@ -45,7 +45,7 @@ _ONCE = re.compile(r"^\W*(?:after|once|when)\s+(?P<before>[^,:]+?)\s*[,:]\s*(?P<
 _CLAUSES = re.compile(
     r"\s+[—–]\s+|;\s+|\.\s+(?=[A-Z])|\s+-\s+(?=[A-Za-z])|,\s+(?:but|and\s+then)\s"
 )
-_ARROW = re.compile(r"\s*(?:─+[►▶>→]|-+>|=+>|→|⇒|➜|⟶|►)\s*")
+_ARROW = re.compile(r"\s*(?:─{1,60}[►▶>→]|-{1,60}>|={1,60}>|→|⇒|➜|⟶|►)\s*")
 _CHAIN = re.compile(r"\s*(?:─{2,}[►▶>→]?|-{2,}>?|→|⇒|->)\s*")
 
 
@@ -122,7 +122,7 @@ class _Prose:
         return tuple(known), tuple(unknown)
 
     def line(self, line: Line) -> Iterator[Sentence]:
-        text = plain(line.text)
+        text = folded(plain(line.text))
         chain = _ARROW.split(text)
         if len(chain) > 1 and all(_IDS.search(part) for part in chain):
             yield from self._chain(chain, line.number)
@@ -200,7 +200,7 @@ class _Prose:
 
     def phase_field(self, line: Line, path: list[str]) -> Iterator[Sentence]:
         """`**Depends on**: US1 (T002)` in the body of a phase speaks of its tasks."""
-        head, colon, tail = _head(plain(line.text))
+        head, colon, tail = _head(folded(plain(line.text)))
         if not colon or not path or not re.match(r"depends? on|dependenc|blocked by", head, re.I):
             return
         for name in (one.casefold() for one in reversed(path)):
@@ -225,7 +225,7 @@ class _Prose:
             return
         above: list[tuple[int, str]] = []
         for drawn in read_drawing(fence.lines):
-            text = re.split(r"\s#|//", drawn.text)[0]
+            text = re.split(r"\s#|//", folded(drawn.text))[0]
             parts = [part for part in _CHAIN.split(text) if part.strip()]
             if not parts or not _IDS.search(parts[0]):
                 continue

@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 
 from wavecrew.plan.readers.builder import PlanBuilder
-from wavecrew.plan.readers.markdown import Document, parse_markdown
+from wavecrew.plan.readers.markdown import Document
 from wavecrew.plan.readers.model import Edge, ImportedPlan
 from wavecrew.plan.readers.source import Source, SourceFile
 from wavecrew.plan.readers.waves_agents import agents_as_tasks
@@ -54,26 +54,37 @@ def _is_text(file: SourceFile) -> bool:
 def _sureness(file: SourceFile) -> float:
     text = file.text
     groups = len(
-        re.findall(r"^#{1,5}\s+.{0,6}(?:Wave|Batch|Phase|Stream|Track)\s+\w", text, re.I | re.M)
+        re.findall(
+            r"^#{1,5}\s+.{0,6}(?:Wave|Batch|Phase|(?:Work\s?)?Stream|Track|Stage|Sprint)\s+\w",
+            text,
+            re.I | re.M,
+        )
     )
     tasks = len(
         re.findall(
-            r"^(?:#{2,6}\s+|\W{0,12})\W{0,4}Task\s+[A-Z]?-?\d+(?:\.\d+)*\b", text, re.I | re.M
+            r"^(?:#{2,6}\s+|\W{0,12})\W{0,4}(?:Task\s+[A-Z]?-?|[A-Z]{1,4}[-.]|\d+\.)\d+(?:\.\d+)*\b",
+            text,
+            re.I | re.M,
         )
     )
     agents = len(
         re.findall(r"^#{2,6}\s+\W{0,4}(?:Agent|Stream|Track)\s+#?\w+\W", text, re.I | re.M)
     )
-    words = bool(re.search(r"\b(?:parallel|wave|batch|agents?)\b", text[:20_000], re.I))
+    tables = bool(re.search(r"^\|[^\n]{0,200}\b(?:tasks?|issues?|agents?)\b", text, re.I | re.M))
+    words = bool(
+        re.search(
+            r"\b(?:parallel|waves?|batch|agents?|work\s?streams?|tracks?)\b", text[:20_000], re.I
+        )
+    )
     if not words or not (groups or tasks):
         return 0.0
-    if groups and tasks >= 2:
+    if groups and (tasks >= 2 or tables):
         return 0.62
     return 0.5 if groups >= 2 or tasks >= 2 or agents >= 2 else 0.2
 
 
 def _read(builder: PlanBuilder, file: SourceFile, in_folder: bool) -> tuple[Document, Entries]:
-    document = parse_markdown(file.text)
+    document = builder.open(file.text)
     entries = Entries(builder, file.name if in_folder else None)
     DocumentReader(entries, document).run()
     if not entries.all:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wavecrew.plan.readers.drawing import Drawn, read_drawing
+from wavecrew.plan.readers.drawing import Drawn, has_joins, read_drawing
 from wavecrew.plan.readers.estimates import estimate
 from wavecrew.plan.readers.markdown import (
     Document,
@@ -18,7 +18,16 @@ from wavecrew.plan.readers.markdown import (
     Visit,
     checkbox,
 )
-from wavecrew.plan.readers.phrases import Field, field, fields, files_in, plain, slug, without_marks
+from wavecrew.plan.readers.phrases import (
+    Field,
+    field,
+    fields,
+    files_in,
+    folded,
+    plain,
+    slug,
+    without_marks,
+)
 from wavecrew.plan.readers.waves_entries import IDENTITY, KEYWORD, Entries, Entry, Place, is_done
 from wavecrew.plan.readers.waves_words import (
     AGENT,
@@ -38,7 +47,9 @@ _TASK = re.compile(
     r"\s*(?:[:：)|]|\.(?=[\s*])|\s[-–—]+(?=\s)|—|–|$)[*_]*\s*(?P<title>.*)$",
     re.I,
 )
-_SPACED = re.compile(r"^(?P<bare>\d+(?:\.\d+)+[a-z]?)[*_]*\s+(?P<title>\S.*)$")
+_SPACED = re.compile(
+    r"^(?P<bare>(?:[A-Z]{1,4}[-.]\d+(?:\.\d+)*|[A-Z]\d+|\d+(?:\.\d+)+)[a-z]?)[*_]*\s+(?P<title>\S.*)$"
+)
 _AGENT = re.compile(
     r"^\W*(?P<name>(?:agent|worker|developer|dev|engineer|specialist|coder|team)[\s-]*#?"
     r"(?P<number>[A-Z]\b|[A-Z]?\d+[a-z]?))\s*(?:\([^)]*\)\s*)?(?:[:：]|\s[-–—]+\s|$)\s*(?P<role>.*)$",
@@ -53,13 +64,15 @@ _NEEDS_BEHIND = re.compile(
     re.I,
 )
 _STATUS_BEHIND = re.compile(
-    r"\s*[-–—(\[]*\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:complete[d]?|done|in progress"
-    r"|pending|blocked|ready|not started)?"
-    r"|\b(?:completed?|done|in progress|pending|not started)\b)\s*[)\]]*\s*$",
+    r"\s*[-–—(\[]{0,3}\s*(?P<status>(?:✅|✔️?|❌|⏳|🟢|🔴|🟡|🔵|🚧)\s*(?:completed?|done"
+    r"|in progress|pending|blocked|ready|not started)?"
+    r"|\b(?:completed?|done|in progress|pending|not started)\b)"
+    r"\s*[)\]]{0,3}\s*$",
     re.I,
 )
 _NUMBERED_AGENT = re.compile(r"^(?:agent|worker)?[\s-]*#?[A-Z]?\d+$", re.I)
-_CELL_ID = re.compile(rf"^(?:{KEYWORD}\s*)?#?({IDENTITY}|[A-Z]\d*|[A-Za-z]+[-_ ]\d+\w*)$", re.I)
+_CELL_ID = re.compile(rf"^(?:{KEYWORD}\s*)?(#?{IDENTITY}|[A-Z]\d*|[A-Za-z]+[-_ ]\d+\w*)$", re.I)
+_ARROW = re.compile(r"→|⇒|-->?|=>|->")
 _TASK_LIST = re.compile(r"^(?:tasks?|issues?|tickets?|items|includes)$")
 
 
@@ -134,9 +147,19 @@ class DocumentReader:
             self._line(line, visit)
 
     def _line(self, line: Line, visit: Visit) -> None:
+        if self._chain(line, visit):
+            return
         for found in fields(line.text):
             self.pending = (found, line.number) if not found.value else None
             self._field(found, line.number, visit)
+
+    def _chain(self, line: Line, visit: Visit) -> bool:
+        """`1.1, 1.2 → 2.1` in a chapter about dependencies."""
+        about = visit.headings and "dependenc" in visit.headings[-1].text.casefold()
+        if not about or not _ARROW.search(line.text):
+            return False
+        self.entries.say("chain", line.text, line.number)
+        return True
 
     def _field(self, found: Field, line: int, visit: Visit) -> None:
         name, value = found
@@ -228,6 +251,9 @@ class DocumentReader:
             return
         if not is_aside(visit):
             self._drawing(fence.lines, visit)
+            if not has_joins(fence.lines):
+                for line in fence.lines:
+                    self._chain(line, visit)
 
     def _drawing(self, lines: tuple[Line, ...], visit: Visit) -> None:
         if self.current is not None:
@@ -303,15 +329,11 @@ class DocumentReader:
             elif numbered:
                 written = numbered.group()
         else:
-            named = re.match(
-                rf"^(?:{KEYWORD}\s*)?#?({IDENTITY}|[A-Z]\d*|[A-Za-z]+[-_ ]\d+\w*)$", written, re.I
-            )
+            named = _CELL_ID.match(written)
             if named is None:
                 return
             written = named[1]
-        wave = (
-            Group.of(cell("group")) or Group.of(f"Wave {cell('group')}") if cell("group") else None
-        )
+        wave = Group.of(cell("group")) or Group.of(f"Wave {cell('group')}")
         known = self.entries.by_id.get(written)
         if known is None and not title:
             return
@@ -407,13 +429,14 @@ def _lines(block: object) -> tuple[Line, ...]:
 def _clean(title: str) -> tuple[str, str, str, str]:
     """(title, estimate, dependencies, status): what is written behind the title taken off."""
     hours = needs = status = ""
-    rest = title.strip()
+    rest = folded(title)
     for _ in range(4):
         before = rest
         if hit := _STATUS_BEHIND.search(rest):
             status = status or hit["status"].strip()
             rest = rest[: hit.start()]
-        if hit := _NEEDS_BEHIND.search(rest):
+        hit = _NEEDS_BEHIND.search(rest)
+        if hit and re.search(r"\d|\b(?:all|none|nothing)\b", hit["refs"], re.I):
             needs = needs or hit["refs"]
             rest = rest[: hit.start()]
             rest += ")" * (rest.count("(") > rest.count(")"))

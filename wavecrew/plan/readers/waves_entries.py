@@ -18,7 +18,7 @@ Place = Literal["list", "tree", "table", "heading"]
 _STRENGTH: dict[Place, int] = {"list": 0, "tree": 1, "table": 2, "heading": 3}
 
 KEYWORD = r"(?:tasks?|sub-?task|issue|ticket|story|work\s?package|work\s?item|wp|feature)"
-NUMBER = r"(?:[A-Z]{1,6}[A-Za-z]{0,4}[-_]?)?\d+(?:\.\d+){0,4}[A-Za-z]?"
+NUMBER = r"(?:[A-Z]{1,6}[A-Za-z]{0,4}[-_.]?)?\d+(?:\.\d+){0,4}[A-Za-z]?"
 IDENTITY = rf"{NUMBER}(?:\s*(?:-|–|—|to)\s*{NUMBER})?"
 _RANGE = re.compile(rf"^({NUMBER})\s*(?:-|–|—|to)\s*({NUMBER})$")
 

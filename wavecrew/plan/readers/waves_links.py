@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from wavecrew.plan.readers.model import Edge
+from wavecrew.plan.readers.references import references
 from wavecrew.plan.readers.waves_entries import Entries, Statement
 from wavecrew.plan.readers.waves_words import Group, short_of
 
 _DEPENDS = re.compile(
     r"^(?P<after>.*?)\b(?:depends?\s+on|requires|needs|waits?\s+for)\b(?P<before>.*)$", re.I
 )
-_BEFORE = re.compile(r"^(?P<before>.*?)\b(?:must\s+complete\s+)?before\b(?P<after>.*)$", re.I)
+_LINK = re.compile(r"→|⇒|-{1,40}>|={1,40}>")
 
 
 def link(entries: Entries) -> None:
@@ -25,6 +27,8 @@ def link(entries: Entries) -> None:
             links.needs(statement)
         elif statement.kind == "blocks":
             links.blocks(statement)
+        elif statement.kind == "chain":
+            links.chain(statement)
 
 
 class _Links:
@@ -68,7 +72,7 @@ class _Links:
         here = task or group or ""
         refs = self.builder.refer(text, line, (here,) if task else ())
         ids = list(refs.ids)
-        if "all" in refs.keywords and task is not None:
+        if "all" in refs.keywords and task is not None and not self.builder.is_full():
             ids = [one.id for one in self.builder.drafts[: self._position(task)]]
             message = f"{text.strip()[:60]!r} taken as {', '.join(ids[:20]) or 'nothing'}"
             self.builder.report("keyword_dependency", line, (task, *ids[:20]), message)
@@ -83,6 +87,16 @@ class _Links:
             message = f"cannot tell which tasks {refs.vague[:80]!r} means"
             self.builder.report("vague_dependency", line, (here,), message)
 
+    def chain(self, statement: Statement) -> None:
+        """Taken only when every link names tasks of the document and nothing else."""
+        parts = [one for one in _LINK.split(statement.text) if one.strip()]
+        named = [references(one, self.builder.known) for one in parts]
+        if any(not refs.ids or refs.unknown for refs in named):
+            return
+        for before, after in pairwise(named):
+            for one in after.ids:
+                self.builder.depend(one, before.ids, statement.line)
+
     def blocks(self, statement: Statement) -> None:
         task = statement.task or ""
         refs = self.builder.refer(statement.text, statement.line, (task,))
@@ -92,7 +106,7 @@ class _Links:
         for written in refs.groups:
             self.builder.edges.setdefault(Edge("group", task, self.group(written), statement.line))
         if "all" in refs.keywords:
-            others = [one.id for one in self.builder.drafts if one.id != task]
+            others = [one.id for one in self.builder.drafts[:21] if one.id != task]
             self.builder.edges.setdefault(Edge("group", task, "all other tasks", statement.line))
             message = f"{statement.text.strip()[:60]!r} means {', '.join(others[:20])}"
             self.builder.report("keyword_dependency", statement.line, (task,), message)

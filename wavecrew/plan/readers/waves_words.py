@@ -121,7 +121,7 @@ _ASIDE = re.compile(
 _GROUP = re.compile(
     r"^\W*(?P<word>wave|batch|phase|stage|round|track|stream|work\s?stream|group|sprint|milestone"
     r"|lane|parallel group|epic|iteration|tier)"
-    r"\s*(?P<name>#?\d+(?:\.\d+)*[a-z]?\b|[A-Z]\b|final\b|zero\b)",
+    r"(?:\s*(?P<name>#?\d+(?:\.\d+)*[a-z]?\b)|\s+(?P<word_name>[A-Z]\b|final\b|zero\b))",
     re.I,
 )
 _COUNT = re.compile(r"\s*\(\s*\d+\s+(?:\w+\s+)?agents?\b[^)]*\)\s*$", re.I)
@@ -144,7 +144,7 @@ class Group(NamedTuple):
             return None
         word = " ".join(hit["word"].casefold().split())
         name = re.sub(r"^\W+", "", _COUNT.sub("", bare))
-        return cls(name, f"{word} {hit['name'].casefold()}", line)
+        return cls(name, f"{word} {(hit['name'] or hit['word_name']).casefold()}", line)
 
 
 def short_of(text: str) -> str:
