@@ -40,18 +40,18 @@ class BmadReader:
     name = "bmad"
 
     def claims(self, source: Source) -> float:
+        only = source.only
+        if only is not None and is_story(only):
+            return 0.9
         stories = [file for file in source.ending(".md") if _LINE.search(file.text)]
         if any(_EPIC_HEAD.search(file.text) for file in stories):
             return 0.93
-        if stories:
-            return 0.6
-        only = source.only
-        return 0.85 if only is not None and is_story(only) else 0.0
+        return 0.6 if stories else 0.0
 
     def read(self, source: Source) -> ImportedPlan:
         notes = Notes()
         files = [file for file in source.ending(".md") if _LINE.search(file.text)]
-        if not files:
+        if not files or (source.only is not None and is_story(source.only)):
             return read_story(source.files[0], notes)
         epics = _Epics(source, notes)
         for file in files:
