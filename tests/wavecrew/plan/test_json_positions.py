@@ -17,7 +17,7 @@ _VALUES = st.recursive(
     | st.booleans()
     | st.integers()
     | st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet="ab\"\\é", max_size=4), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='ab"\\é', max_size=4), inner),
     max_leaves=25,
 )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavecrew.plan.json_positions import Array, Number, Object, parse_json
+from wavecrew.plan.json_positions import Array, Object, parse_json
 from wavecrew.plan.problem import Place, PlanRejected, Problem
 from wavecrew.plan.readers.estimates import Estimate, estimate
 from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
@@ -188,7 +188,8 @@ class _Check:
         line = _number(claim.entry.get("hours_line")) or claim.line
         inside = claim.line <= line <= claim.end
         found = _durations(claim.file.lines[line - 1]) if inside else []
-        said = estimate(f"{written} h" if isinstance(written, Number) else _text(written))
+        text = _text(written)
+        said = estimate(text if re.search("[A-Za-z]", text) else f"{text} h")
         for one in found:
             if said is not None and (one.low, one.high) == (said.low, said.high):
                 return one

@@ -134,6 +134,7 @@ class _Tag:
     tasks: list[ImportedTask] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
+    lines: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     priorities: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
     statuses: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
@@ -241,6 +242,7 @@ class _Tag:
             hours_max=span.high if span else None,
         )
         self.tasks.append(task)
+        self.lines.setdefault(id_, line)
         self.edges += [Edge("explicit", dep, id_, at) for dep, at in deps]
 
     def _estimate(self, entry: Object, id_: str) -> Estimate | None:
@@ -286,13 +288,13 @@ class _Tag:
 def _note_shared_ids(tags: list[_Tag], notes: Notes) -> None:
     owners: dict[str, list[_Tag]] = {}
     for tag in tags:
-        for id_ in dict.fromkeys(task.id for task in tag.tasks if task.parent is None):
+        for id_ in tag.lines:
             owners.setdefault(id_, []).append(tag)
-    shared = [id_ for id_, several in owners.items() if len(several) > 1]
-    if shared:
-        names = ", ".join(repr(tag.name) for tag in tags)
-        message = f"the tags {names} use the same ids for different tasks; ids count per tag"
-        notes.add("ids_shared_by_tags", 1, message, *shared)
+    for id_, several in owners.items():
+        if len(several) > 1:
+            names = " and ".join(repr(tag.name) for tag in several)
+            message = f"{id_} stands in the tags {names}, a task of its own in each"
+            notes.add("duplicate_id", several[1].lines[id_], message, id_)
 
 
 def _text(value: Any) -> str:

@@ -30,7 +30,12 @@ def test_ids_compare_without_case_and_leading_zeros() -> None:
         {
             "tasks/task-3.01 - Sow.md": task("task-3.01", "Sow", more="parent_task_id: TASK-3\n"),
             "tasks/task-3 - Farm.md": task("task-3", "Farm"),
-            "tasks/task-10 - Reap.md": task("task-10", "Reap", "[TASK-3.1]", more="assignee: ['@ann', '@bob']\nmilestone: autumn\n"),
+            "tasks/task-10 - Reap.md": task(
+                "task-10",
+                "Reap",
+                "[TASK-3.1]",
+                more="assignee: ['@ann', '@bob']\nmilestone: autumn\n",
+            ),
         }
     )
     rows = [(one.id, one.deps, one.parent, one.agent, one.group) for one in plan.tasks]
@@ -51,25 +56,44 @@ def test_done_is_the_last_status_and_whatever_is_completed() -> None:
             "completed/task-3 - c.md": task("task-3", "c", status="Idea"),
         }
     )
-    assert {one.id: one.done for one in plan.tasks} == {"task-1": True, "task-2": False, "task-3": True}
+    assert {one.id: one.done for one in plan.tasks} == {
+        "task-1": True,
+        "task-2": False,
+        "task-3": True,
+    }
     assert kinds(plan) == [("unknown_status", ("task-2",))]
 
 
 def test_a_renamed_prefix_is_followed_and_reported() -> None:
-    plan = read({"back-7 - a.md": task("back-7", "a"), "back-8 - b.md": task("back-8", "b", "[task-7]")})
+    plan = read(
+        {"back-7 - a.md": task("back-7", "a"), "back-8 - b.md": task("back-8", "b", "[task-7]")}
+    )
     assert plan.tasks[1].deps == ("back-7",)
     assert kinds(plan) == [("id_alias", ("back-8", "task-7", "back-7"))]
 
 
 def test_archived_tasks_are_left_out_and_what_needs_them_is_told() -> None:
-    plan = read({"archive/tasks/task-1 - a.md": task("task-1", "a"), "tasks/task-2 - b.md": task("task-2", "b", "[task-1, task-9, task-2]")})
+    plan = read(
+        {
+            "archive/tasks/task-1 - a.md": task("task-1", "a"),
+            "tasks/task-2 - b.md": task("task-2", "b", "[task-1, task-9, task-2]"),
+        }
+    )
     assert [(one.id, one.deps) for one in plan.tasks] == [("task-2", ())]
-    assert sorted(kind for kind, _ in kinds(plan)) == ["archived_dependency", "archived_task", "cycle", "unknown_dependency"]
+    assert sorted(kind for kind, _ in kinds(plan)) == [
+        "archived_dependency",
+        "archived_task",
+        "cycle",
+        "unknown_dependency",
+    ]
 
 
 @given(st.data())
 def test_what_is_written_is_read_back(data: st.DataObject) -> None:
-    ids = [f"task-{one}" for one in data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=6, unique=True))]
+    ids = [
+        f"task-{one}"
+        for one in data.draw(st.lists(st.integers(1, 60), min_size=1, max_size=6, unique=True))
+    ]
     files = {}
     wanted = {}
     for id_ in ids:

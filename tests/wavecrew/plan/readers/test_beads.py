@@ -116,7 +116,11 @@ def test_nothing_but_bad_lines_is_refused() -> None:
 
 
 def test_the_issues_are_found_in_the_folder() -> None:
-    files = {"issues.jsonl": json.dumps(issue("a-1")), "deletions.jsonl": "{}", "metadata.json": "{}"}
+    files = {
+        "issues.jsonl": json.dumps(issue("a-1")),
+        "deletions.jsonl": "{}",
+        "metadata.json": "{}",
+    }
     assert [one.id for one in import_plan(folder_of(files, ".beads"), READERS).tasks] == ["a-1"]
 
 
@@ -126,7 +130,11 @@ def test_what_is_written_is_read_back(data: st.DataObject) -> None:
     wanted = {}
     lines = []
     for id_ in ids:
-        needs = data.draw(st.lists(st.sampled_from(ids).filter(lambda one, own=id_: one != own), unique=True) if len(ids) > 1 else st.just([]))
+        needs = data.draw(
+            st.lists(st.sampled_from(ids).filter(lambda one, own=id_: one != own), unique=True)
+            if len(ids) > 1
+            else st.just([])
+        )
         closed = data.draw(st.booleans())
         more = {"status": "closed", "closed_at": "x"} if closed else {}
         title = data.draw(st.text(alphabet='ab "\\{}', min_size=1, max_size=9).filter(str.strip))

@@ -104,9 +104,15 @@ def test_hours_are_read_from_the_body(body: str, hours: tuple[float | None, ...]
 
 
 def test_the_epic_is_held_against_its_files() -> None:
-    listed = "- [x] 1.md - Pier (parallel: true)\n- [ ] 2.md - Quay (depends on: [7])\n- [ ] 7.md - Mole"
-    text = EPIC.format(status="completed", tasks=listed + "\n\nTotal tasks: 3\nEstimated total effort: 10-12 hours")
-    plan = read({"epic.md": text, "1.md": task("Pier", body="Hours: 4\n"), "2.md": task("Quay", "[1]")})
+    listed = (
+        "- [x] 1.md - Pier (parallel: true)\n- [ ] 2.md - Quay (depends on: [7])\n- [ ] 7.md - Mole"
+    )
+    text = EPIC.format(
+        status="completed", tasks=listed + "\n\nTotal tasks: 3\nEstimated total effort: 10-12 hours"
+    )
+    plan = read(
+        {"epic.md": text, "1.md": task("Pier", body="Hours: 4\n"), "2.md": task("Quay", "[1]")}
+    )
     assert set(kinds(plan)) == {
         "epic_done_tasks_open",
         "conflicting_status",
@@ -121,7 +127,9 @@ def test_the_epic_is_held_against_its_files() -> None:
 
 
 def test_an_epic_alone_gives_its_list() -> None:
-    text = EPIC.format(status="open", tasks="- [x] 001.md - Pier\n- [ ] 002.md - Quay (depends on: [001])")
+    text = EPIC.format(
+        status="open", tasks="- [x] 001.md - Pier\n- [ ] 002.md - Quay (depends on: [001])"
+    )
     plan = import_plan(source_of(text, "epic.md"), READERS)
     assert [(one.id, one.title, one.deps, one.done) for one in plan.tasks] == [
         ("001", "Pier", (), True),
@@ -144,16 +152,25 @@ def test_values_no_yaml_reader_takes_do_not_hide_the_others() -> None:
 
 
 def test_odd_states_streams_and_itself() -> None:
-    plan = read({"1.md": task("a", "[1]", status="parked"), "2.md": task("b"), "1-analysis.md": "# Streams"})
+    plan = read(
+        {"1.md": task("a", "[1]", status="parked"), "2.md": task("b"), "1-analysis.md": "# Streams"}
+    )
     assert set(kinds(plan)) == {"unknown_status", "cycle", "streams_left_out"}
 
 
-TITLES = st.text(alphabet="abcd :#", min_size=1, max_size=10).map(str.strip).filter(lambda one: one.isalnum())
+TITLES = (
+    st.text(alphabet="abcd :#", min_size=1, max_size=10)
+    .map(str.strip)
+    .filter(lambda one: one.isalnum())
+)
 
 
 @given(st.data())
 def test_what_is_written_is_read_back(data: st.DataObject) -> None:
-    ids = [str(one) for one in data.draw(st.lists(st.integers(1, 99), min_size=1, max_size=6, unique=True))]
+    ids = [
+        str(one)
+        for one in data.draw(st.lists(st.integers(1, 99), min_size=1, max_size=6, unique=True))
+    ]
     wanted = {}
     files = {}
     for id_ in ids:

@@ -39,7 +39,9 @@ def kinds(plan: ImportedPlan) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_tasks_sections_and_starts() -> None:
     plan = read(CHART)
-    assert [(one.id, one.title, one.deps, one.hours, one.group, one.done) for one in plan.tasks] == [
+    assert [
+        (one.id, one.title, one.deps, one.hours, one.group, one.done) for one in plan.tasks
+    ] == [
         ("dig", "Dig", (), 4.0, "Ground", True),
         ("fill", "Fill", ("dig",), 1.5, "Ground", False),
         ("walls", "Walls", ("dig", "fill"), None, "House", False),

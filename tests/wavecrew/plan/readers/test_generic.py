@@ -35,14 +35,18 @@ def test_a_table_with_ids_and_what_they_wait_for() -> None:
 
 
 def test_headings_with_an_id_and_their_fields() -> None:
-    plan = read("### Task 1: Dig\n- [ ] spade\n\n### Task 2: Fill\n**Depends on:** Task 1\n**Estimate:** 3h\n")
+    plan = read(
+        "### Task 1: Dig\n- [ ] spade\n\n### Task 2: Fill\n**Depends on:** Task 1\n**Estimate:** 3h\n"
+    )
     assert rows(plan) == [("1", "Dig", ()), ("2", "Fill", ("1",))]
     assert plan.tasks[1].hours == 3.0
     assert "false_task" in kinds(plan)
 
 
 def test_a_checklist_of_issues() -> None:
-    plan = read("- [ ] #12\n- [x] #13 Fill (blocked by #12)\n- [ ] a/b#4 Plant\n  Depends on #13, #99\n")
+    plan = read(
+        "- [ ] #12\n- [x] #13 Fill (blocked by #12)\n- [ ] a/b#4 Plant\n  Depends on #13, #99\n"
+    )
     assert rows(plan) == [
         ("#12", "#12", ()),
         ("#13", "Fill (blocked by #12)", ("#12",)),
@@ -53,7 +57,9 @@ def test_a_checklist_of_issues() -> None:
 
 
 def test_plain_checkboxes_are_called_after_their_text() -> None:
-    plan = read("# Garden\n- [ ] Dig\n  - [x] Sharpen\n- [ ] Dig\n\n## Acceptance criteria\n- [ ] green\n")
+    plan = read(
+        "# Garden\n- [ ] Dig\n  - [x] Sharpen\n- [ ] Dig\n\n## Acceptance criteria\n- [ ] green\n"
+    )
     assert [(one.id, one.parent, one.done) for one in plan.tasks] == [
         ("dig", None, False),
         ("sharpen", "dig", True),

@@ -180,7 +180,9 @@ def test_a_broken_wave_block_is_reported_and_the_tasks_are_read() -> None:
 
 
 def test_arrows_under_the_graph_state_dependencies() -> None:
-    plan = read("- [ ] 1. a\n- [ ] 2. b\n- [ ] 3. c\n\n## Task Dependency Graph\n\n```\n1, 2 → 3\n```\n")
+    plan = read(
+        "- [ ] 1. a\n- [ ] 2. b\n- [ ] 3. c\n\n## Task Dependency Graph\n\n```\n1, 2 → 3\n```\n"
+    )
     assert plan.tasks[2].deps == ("1", "2")
 
 
@@ -213,7 +215,11 @@ def test_what_is_written_is_read_back(data: st.DataObject) -> None:
         for minor in range(1, data.draw(st.integers(0, 3)) + 1):
             star = data.draw(st.sampled_from(["", "*"]))
             title = data.draw(TITLES)
-            before = tuple(dict.fromkeys(data.draw(st.lists(st.sampled_from([one[0] for one in wanted]), max_size=3))))
+            before = tuple(
+                dict.fromkeys(
+                    data.draw(st.lists(st.sampled_from([one[0] for one in wanted]), max_size=3))
+                )
+            )
             lines.append(f"  - [ ]{star} {major}.{minor} {title}")
             if before:
                 lines.append(f"    - _Depends: {', '.join(before)}_")

@@ -38,7 +38,15 @@ def test_numbered_boxes_are_tasks_in_an_implied_order() -> None:
     assert [one.kind for one in plan.diagnostics] == ["false_task"]
 
 
-@given(st.lists(st.lists(st.tuples(st.text("abc", min_size=1, max_size=5), st.booleans()), min_size=1, max_size=4), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.text("abc", min_size=1, max_size=5), st.booleans()), min_size=1, max_size=4
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_what_is_written_is_read_back(groups: list[list[tuple[str, bool]]]) -> None:
     lines = []
     wanted = []

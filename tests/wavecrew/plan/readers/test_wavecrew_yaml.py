@@ -34,10 +34,17 @@ def test_waves_dependencies_exclusions_and_sync_points() -> None:
         + 'sync_points:\n  - {id: s, title: Look, after_waves: ["1"], holds_tasks: ["1.10"], approval: true}\n'
         + "tasks:\n"
         + task("1.1", "Dig", '    wave: "1"\n    estimate_h: 4\n    conflicts_with: ["1.10"]\n')
-        + task("1.10", "Fill", '    wave: "2"\n    depends_on:\n      - "1.1"\n    conflicts_with: ["1.1"]\n')
+        + task(
+            "1.10",
+            "Fill",
+            '    wave: "2"\n    depends_on:\n      - "1.1"\n    conflicts_with: ["1.1"]\n',
+        )
     )
     plan = read(text)
-    assert [(one.id, one.title, one.deps, one.hours, one.group, one.agent, one.line) for one in plan.tasks] == [
+    assert [
+        (one.id, one.title, one.deps, one.hours, one.group, one.agent, one.line)
+        for one in plan.tasks
+    ] == [
         ("1.1", "Dig", (), 4.0, "1", "mason", 9),
         ("1.10", "Fill", ("1.1",), None, "2", "mason", 17),
     ]
@@ -45,7 +52,9 @@ def test_waves_dependencies_exclusions_and_sync_points() -> None:
         ("explicit", "1.1", "1.10"),
         ("mutex", "1.1", "1.10"),
     ]
-    assert [(one.kind, one.after, one.before) for one in plan.gates] == [("human", ("1",), ("1.10",))]
+    assert [(one.kind, one.after, one.before) for one in plan.gates] == [
+        ("human", ("1",), ("1.10",))
+    ]
     assert plan.groups == ("1", "2")
     assert plan.edges[0].line == 23
 
