@@ -107,7 +107,7 @@ class ImportedPlan:
     @property
     def hours(self) -> float:
         """Sum of the single-number estimates."""
-        return sum(task.hours or 0.0 for task in self.tasks)
+        return round(sum(task.hours or 0.0 for task in self.tasks), 6)
 
     def with_diagnostics(self, *more: Diagnostic) -> ImportedPlan:
         """The same plan with `more` reported, in the order of lines."""
