@@ -41,9 +41,9 @@ class CcpmReader:
     def claims(self, source: Source) -> float:
         names = {PurePosixPath(file.name).name for file in source.files}
         tasks = [file for file in source.files if _is_task(file)]
-        if "epic.md" in names and tasks:
+        if "epic.md" in names and (tasks or any(_is_fronted(file) for file in source.files)):
             return 0.95
-        if tasks and len(tasks) * 2 > len(source.files):
+        if len(tasks) > 1 or (tasks and source.only is not None):
             return 0.9
         only = source.only
         alone = only is not None and PurePosixPath(only.name).name == "epic.md"
@@ -71,6 +71,10 @@ class CcpmReader:
 
 def _is_task(file: SourceFile) -> bool:
     return bool(_NUMBERED.fullmatch(file.stem)) and bool(_KEYS.search(file.text[:20_000]))
+
+
+def _is_fronted(file: SourceFile) -> bool:
+    return bool(_NUMBERED.fullmatch(file.stem)) and file.text.startswith("---")
 
 
 @dataclass

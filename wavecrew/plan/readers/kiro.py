@@ -33,7 +33,8 @@ ID = re.compile(r"\d{1,6}(?:\.\d{1,6})*")
 _MARK = r"(?:\((?P<{}>P)\)\s*)?"
 _TASK = re.compile(
     rf"(?P<bold>\*\*)?\s*(?P<loose_star>\\?\*\s+)?{_MARK.format('before')}(?:Task\s+)?"
-    rf"(?P<id>{ID.pattern})(?P<star>\\?\*)?(?P<dot>[.):]?)(?P<star2>\\?\*(?!\*))?\s+"
+    rf"(?P<id>{ID.pattern})(?P<closed>\*\*(?=[.):\s]))?(?P<star>\\?\*(?!\*))?[.):]?"
+    r"(?P<closed2>\*\*(?=\s))?(?P<star2>\\?\*(?!\*))?\s+(?:[-–—]\s+)?"
     rf"{_MARK.format('after')}(?P<title>\S.*)"
 )
 _MAJOR = re.compile(rf"(?:Task\s+)?(?P<id>{ID.pattern})[.:)]?\s+\S")
@@ -203,7 +204,8 @@ class _TaskFile:
     @staticmethod
     def _title(found: re.Match[str]) -> str:
         title = _TRAILING_FIELDS.sub("", found["title"])
-        title = plain_title(title, opened=bool(found["bold"]))
+        closed = found["closed"] or found["closed2"]
+        title = plain_title(title, opened=bool(found["bold"]) and not closed)
         return title.removesuffix("(P)").rstrip() or found["title"]
 
     def _fields(self, line: Line, owner: _Task | None) -> None:

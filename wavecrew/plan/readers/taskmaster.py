@@ -70,14 +70,15 @@ def _file(source: Source) -> SourceFile | None:
 
 def _lists(root: Object, notes: Notes) -> Iterator[tuple[str, Array]]:
     """(tag, its tasks) for every list task-master itself reads; the rest is reported."""
+    holders = [(LEGACY_TAG, root)]
+    holders += [(tag, value) for tag, value in root.items() if isinstance(value, Object)]
     found: dict[str, Array] = {}
-    if (tasks := _task_list(root.get("tasks"))) is not None:
-        found[LEGACY_TAG] = tasks
-    for tag, value in root.items():
-        tasks = _task_list(value.get("tasks")) if isinstance(value, Object) else None
+    sure = any(_task_list(holder.get("tasks")) is not None for _, holder in holders)
+    for tag, holder in holders:
+        tasks = _task_list(holder.get("tasks"), linked=not sure)
         if tasks is not None and tag in found:
             message = f"tag {tag!r} has a second list here; the one at the top of the file is read"
-            notes.add("duplicate_list_conflict", value.line, message, tag)
+            notes.add("duplicate_list_conflict", holder.line, message, tag)
         elif tasks is not None:
             found[tag] = tasks
     yield from found.items()
@@ -106,14 +107,17 @@ def _below_tags(root: Object, found: dict[str, Array], notes: Notes) -> Iterator
             notes.add("duplicate_list_conflict", line, message, *differ)
 
 
-def _task_list(value: Any) -> Array | None:
-    """`value` when it is a list whose members have id, title and, once at least, dependencies."""
+def _task_list(value: Any, *, linked: bool = True) -> Array | None:
+    """`value` when it is a list whose members have id, title and, once at least, dependencies.
+
+    `linked` false: the file is task-master's beyond doubt, so id and title are enough.
+    """
     if not isinstance(value, Array):
         return None
     members = [one for one in value if isinstance(one, Object)]
     named = [one for one in members if "title" in one and "id" in one]
-    linked = any("dependencies" in one or "subtasks" in one for one in named)
-    return value if linked else None
+    is_linked = any("dependencies" in one or "subtasks" in one for one in named)
+    return value if is_linked or (named and not linked) else None
 
 
 def _different(first: Array, second: Array) -> list[str]:

@@ -234,9 +234,8 @@ _JSON = st.recursive(
     st.lists(
         st.fixed_dictionaries(
             {"title": st.sampled_from(["Dig the bed", "Reap", "no"]), "line": st.integers(0, 11)},
-            optional={
-                key: _JSON
-                for key in [
+            optional=dict.fromkeys(
+                [
                     "id",
                     "needs",
                     "hours",
@@ -246,8 +245,9 @@ _JSON = st.recursive(
                     "agent",
                     "agent_line",
                     "done",
-                ]
-            },
+                ],
+                _JSON,
+            ),
         ),
         max_size=5,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -196,7 +197,5 @@ def test_any_reader_forced_on_any_file_ends_in_a_plan_or_an_error(name: str) -> 
         ("a.mmd", "gantt\n:\n"),
         ("a", ""),
     ]:
-        try:
-            import_plan(source_of(text, file), READERS, name)
-        except PlanRejected as rejected:
-            assert rejected.exit_code == 2
+        with contextlib.suppress(PlanRejected):
+            assert import_plan(source_of(text, file), READERS, name).tasks

@@ -130,6 +130,11 @@ def test_what_is_odd_becomes_a_diagnostic(change: dict[str, Any], kind: str) -> 
     assert len(plan.tasks) >= 2
 
 
+def test_a_tag_without_dependencies_counts_beside_one_with_them() -> None:
+    plan = read({"a": {"tasks": [task(1)]}, "b": {"tasks": [{"id": 2, "title": "x"}]}})
+    assert [one.group for one in plan.tasks] == ["a", "b"]
+
+
 def test_a_key_written_twice_is_reported_with_its_line() -> None:
     text = '{"tasks": [{"id": 1, "title": "x",\n"dependencies": [],\n"title": "y"}]}'
     plan = read(text)
