@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
 
 from wavecrew.plan.readers.checklist import BOX_HEADING, box_state, plain_title, readable
-from wavecrew.plan.readers.kiro_waves import Wave, read_waves
+from wavecrew.plan.readers.kiro_order import KiroTask, checkpoints, order_edges, wave_edges
+from wavecrew.plan.readers.kiro_waves import read_waves
 from wavecrew.plan.readers.markdown import (
     Document,
     Heading,
@@ -23,7 +22,7 @@ from wavecrew.plan.readers.markdown import (
     checkbox,
     parse_markdown,
 )
-from wavecrew.plan.readers.model import Edge, Gate, ImportedPlan, ImportedTask
+from wavecrew.plan.readers.model import Edge, ImportedPlan, ImportedTask
 from wavecrew.plan.readers.notes import Notes
 from wavecrew.plan.readers.references import Known, references
 from wavecrew.plan.readers.source import Source, SourceFile
@@ -41,7 +40,6 @@ _MAJOR = re.compile(rf"(?:Task\s+)?(?P<id>{ID.pattern})[.:)]?\s+\S")
 _FIELD = re.compile(r"_(?P<name>Requirements|Depends|Boundary|Blocked)\s*:\s*(?P<value>[^_]*)_?")
 _ESCAPED = re.compile(r"\[(?P<char>.)\]\\\*\s+")
 _TRAILING_FIELDS = re.compile(r"(?<!\s)\s+_(?:Requirements|Depends|Boundary|Blocked)\s*:.*$")
-_CHECKPOINT = re.compile(r"(?:\w+\s+)?checkpoint\b", re.IGNORECASE)
 _OPTIONAL = re.compile(r"\(optional\)", re.IGNORECASE)
 _SIGNS = re.compile(
     r"_Requirements?:|\*\*Validates:|\(P\)\s|\[.\]\\?\*|\d\*\s|_Depends:|"
@@ -84,30 +82,11 @@ def _file(source: Source) -> SourceFile | None:
     return only if only is not None and only.suffix not in (".json", ".jsonl", ".yaml") else None
 
 
-@dataclass
-class _Task:
-    id: str
-    title: str
-    line: int
-    done: bool = False
-    optional: bool = False
-    parallel: bool = False
-    group: str | None = None
-    parent: str | None = None
-    fields: list[tuple[str, str, int]] = field(default_factory=list)
-    """(name, value, line) of `_Depends: ..._` and its like."""
-    deps: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def is_checkpoint(self) -> bool:
-        return bool(_CHECKPOINT.match(self.title))
-
-
 class _TaskFile:
     def __init__(self, file: SourceFile) -> None:
         self.file = file
         self.notes = Notes()
-        self.tasks: list[_Task] = []
+        self.tasks: list[KiroTask] = []
         self.majors: dict[str, str] = {}
         """Number -> heading, where majors are headings."""
         self.unnumbered: list[int] = []
@@ -124,7 +103,7 @@ class _TaskFile:
         edges = list(self._depends(Known(ids)))
         waves, stated = read_waves(self.file.text, document, self.notes)
         edges += self._stated(stated, set(ids))
-        edges += self._wave_edges(waves) if waves else self._order()
+        edges += wave_edges(self.tasks, waves, self.notes) if waves else order_edges(self.tasks)
         self._note_variants()
         tasks = tuple(self._made(task) for task in self.tasks)
         groups = [wave.name for wave in waves] if waves else list(self.majors.values())
@@ -132,14 +111,14 @@ class _TaskFile:
             format="kiro",
             tasks=tasks,
             edges=tuple(edges),
-            gates=tuple(self._gates()),
+            gates=tuple(checkpoints(self.tasks)),
             diagnostics=self.notes.done(),
             groups=tuple(groups),
         )
 
     def _collect(self, document: Document) -> None:
-        owners: dict[int, _Task] = {}
-        last: _Task | None = None
+        owners: dict[int, KiroTask] = {}
+        last: KiroTask | None = None
         for visit in document.walk():
             block = visit.block
             if isinstance(block, Heading):
@@ -162,7 +141,7 @@ class _TaskFile:
                 for line in block.lines:
                     self._fields(line, owner)
 
-    def _heading(self, heading: Heading, above: tuple[Heading, ...]) -> _Task | None:
+    def _heading(self, heading: Heading, above: tuple[Heading, ...]) -> KiroTask | None:
         """A heading may be a task itself, `### - [ ] 3. Title`, or a major, `## 3. Title`."""
         if found := BOX_HEADING.match(heading.text):
             box, starred, text = checkbox(found["rest"])
@@ -172,7 +151,9 @@ class _TaskFile:
             self.majors.setdefault(major["id"], heading.text)
         return None
 
-    def _item(self, item: Item, headings: tuple[Heading, ...], owner: _Task | None) -> _Task | None:
+    def _item(
+        self, item: Item, headings: tuple[Heading, ...], owner: KiroTask | None
+    ) -> KiroTask | None:
         box, starred, text = item.box, item.starred, item.text
         if box is None and (escaped := _ESCAPED.match(text)):
             box, starred, text = escaped["char"], True, text[escaped.end() :]
@@ -184,7 +165,7 @@ class _TaskFile:
         if found is None:
             return None
         group = next((one.text for one in reversed(headings) if _MAJOR.match(one.text)), None)
-        task = _Task(found["id"], self._title(found), item.line, group=group)
+        task = KiroTask(found["id"], self._title(found), item.line, group=group)
         task.done = box_state(box, task.id, item.line, self.notes)
         task.parallel = bool(found["before"] or found["after"])
         task.optional = starred or any(found[key] for key in ("star", "star2", "loose_star"))
@@ -208,7 +189,7 @@ class _TaskFile:
         title = plain_title(title, opened=bool(found["bold"]) and not closed)
         return title.removesuffix("(P)").rstrip() or found["title"]
 
-    def _fields(self, line: Line, owner: _Task | None) -> None:
+    def _fields(self, line: Line, owner: KiroTask | None) -> None:
         if owner is not None and "_" in line.text:
             for found in _FIELD.finditer(line.text):
                 owner.fields.append((found["name"], found["value"].strip(), line.number))
@@ -231,7 +212,7 @@ class _TaskFile:
                 if name == "Depends":
                     yield from self._dependency(task, value, line, known)
 
-    def _dependency(self, task: _Task, value: str, line: int, known: Known) -> Iterator[Edge]:
+    def _dependency(self, task: KiroTask, value: str, line: int, known: Known) -> Iterator[Edge]:
         named = references(value, known)
         for one in named.ids:
             if one != task.id:
@@ -267,58 +248,7 @@ class _TaskFile:
                 by_id[edge.after].deps.setdefault(edge.before, edge.line)
                 yield edge
 
-    def _wave_edges(self, waves: list[Wave]) -> Iterator[Edge]:
-        by_id = {task.id: task for task in self.tasks}
-        placed: dict[str, str] = {}
-        for wave in waves:
-            for id_ in wave.tasks:
-                if id_ not in by_id:
-                    message = f"{wave.name} names {id_}, which is no task here"
-                    self.notes.add("unknown_wave_task", wave.line, message, id_)
-                elif id_ in placed:
-                    message = f"{id_} stands in {placed[id_]} and in {wave.name}"
-                    self.notes.add("task_in_two_waves", wave.line, message, id_)
-                else:
-                    placed[id_] = wave.name
-                    by_id[id_].group = wave.name
-        containers = {task.parent for task in self.tasks}
-        left = [one.id for one in self.tasks if one.id not in placed and one.id not in containers]
-        if left:
-            message = f"no wave holds {', '.join(left)}; their place is only that in the list"
-            self.notes.add("tasks_without_wave", waves[0].line, message, *left)
-        if all(wave.after is None for wave in waves):
-            for before, after in pairwise(waves):
-                yield Edge("barrier", before.name, after.name, after.line)
-        for wave in waves:
-            for before_name in wave.after or ():
-                yield Edge("group", before_name, wave.name, wave.line)
-
-    def _order(self) -> Iterator[Edge]:
-        """What the order of the lines implies between leaves; (P) takes a task out of it."""
-        containers = {task.parent for task in self.tasks}
-        leaves = [task for task in self.tasks if task.id not in containers]
-        before: list[_Task] = []
-        for task in leaves:
-            if task.parallel:
-                before.append(task)
-                continue
-            for one in before:
-                yield Edge("order", one.id, task.id, task.line)
-            before = [task]
-
-    def _gates(self) -> Iterator[Gate]:
-        containers = {task.parent for task in self.tasks}
-        leaves = [task for task in self.tasks if task.id not in containers]
-        stops = [at for at, task in enumerate(leaves) if task.is_checkpoint]
-        start = 0
-        for number, at in enumerate(stops):
-            end = stops[number + 1] if number + 1 < len(stops) else len(leaves)
-            after = tuple(one.id for one in leaves[start:at])
-            before = tuple(one.id for one in leaves[at + 1 : end])
-            yield Gate("checkpoint", leaves[at].title, leaves[at].line, after, before)
-            start = at + 1
-
-    def _variant(self, kind: str, task: _Task) -> None:
+    def _variant(self, kind: str, task: KiroTask) -> None:
         self.variants.setdefault(kind, (task.line, []))[1].append(task.id)
 
     def _note_variants(self) -> None:
@@ -333,7 +263,7 @@ class _TaskFile:
             self.notes.add("false_task", self.unnumbered[0], message)
 
     @staticmethod
-    def _made(task: _Task) -> ImportedTask:
+    def _made(task: KiroTask) -> ImportedTask:
         return ImportedTask(
             id=task.id,
             title=task.title,
