@@ -147,19 +147,38 @@ def show(
 @app.command(
     "import",
     epilog="Examples:  wavecrew plan import PLAN.md  |  wavecrew plan import PLAN.md --beside "
-    "TRACKER.md  |  wavecrew plan import .planning/phases/01-core --json.  "
-    "Exit codes: 0 read, whatever it leaves open; 2 no plan, or not readable.",
+    "TRACKER.md  |  wavecrew plan import .planning/phases/01-core --json  |  "
+    "wavecrew plan import NOTES.md --with-model --model gpt-5.  "
+    "Exit codes: 0 read, whatever it leaves open; 2 no plan, or not readable; "
+    "7 no model answers.",
 )
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE_OR_FOLDER", help="The written plan.")],
     beside: BesideOption = None,
     format_name: FormatOption = None,
+    with_model: Annotated[
+        bool,
+        typer.Option(
+            "--with-model",
+            help="Let a model read the document; what does not stand in the text is dropped.",
+        ),
+    ] = False,
+    model: Annotated[str, typer.Option(help="Model name, as the endpoint knows it.")] = "",
+    base_url: Annotated[
+        str, typer.Option(help="OpenAI-compatible endpoint; the key comes from the environment.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Read a plan as people write them, and report what it leaves open."""
-    from wavecrew.cli.plan_import import show_import
+    from wavecrew.cli.plan_import import ModelChoice, show_import
+    from wavecrew.errors import UsageError
 
-    show_import(path, beside or (), format_name, as_json=as_json)
+    if with_model and format_name:
+        raise UsageError("--format names a reader, --with-model a model", mend="give one of them")
+    if not with_model and (model or base_url):
+        raise UsageError("--model and --base-url need --with-model", mend="add --with-model")
+    choice = ModelChoice(model, base_url) if with_model else None
+    show_import(path, beside or (), format_name, choice, as_json=as_json)
 
 
 def _files(agents: Path | None, tasks: Path | None, settings: Path | None) -> Files:

@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -21,11 +21,26 @@ if TYPE_CHECKING:
     from wavecrew.plan.readers.source import Source
 
 
+class ModelChoice(NamedTuple):
+    """The model as the command line names it; empty texts leave it to settings."""
+
+    name: str
+    base_url: str
+
+
 def show_import(
-    path: Path, beside: Sequence[Path], format_name: str | None, *, as_json: bool
+    path: Path,
+    beside: Sequence[Path],
+    format_name: str | None,
+    model: ModelChoice | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Import and print. PlanRejected when it is no plan or cannot be read."""
-    _, plan = read_document(path, beside, format_name)
+    """Import and print. PlanRejected when it is no plan or cannot be read.
+
+    `model`: asked in place of the readers; what it raises, `extract_here` says.
+    """
+    _, plan = read_document(path, beside, format_name, model)
     if as_json:
         sys.stdout.write(json.dumps(plan.as_data(), indent=2, ensure_ascii=False) + "\n")
         return
@@ -34,15 +49,26 @@ def show_import(
 
 
 def read_document(
-    path: Path, beside: Sequence[Path], format_name: str | None
+    path: Path,
+    beside: Sequence[Path],
+    format_name: str | None,
+    model: ModelChoice | None = None,
 ) -> tuple[Source, ImportedPlan]:
     """A document and what it says. PlanRejected when it is no plan or cannot be read."""
     gc.disable()  # among a million small nodes collecting takes longer than reading
     try:
         source = read_source(path, *beside)
-        return source, import_plan(source, READERS, format_name)
+        return source, _read(source, format_name, model)
     finally:
         gc.enable()
+
+
+def _read(source: Source, format_name: str | None, model: ModelChoice | None) -> ImportedPlan:
+    if model is None:
+        return import_plan(source, READERS, format_name)
+    from wavecrew.cli.extract import extract_here
+
+    return extract_here(source, model.name, model.base_url)
 
 
 def _lines(plan: ImportedPlan) -> list[str]:

@@ -111,7 +111,8 @@ class ImportedPlan:
 
     def with_diagnostics(self, *more: Diagnostic) -> ImportedPlan:
         """The same plan with `more` reported, in the order of lines."""
-        found = sorted({*self.diagnostics, *more}, key=lambda one: (one.file or "", one.line))
+        once = dict.fromkeys((*self.diagnostics, *more))
+        found = sorted(once, key=lambda one: (one.file or "", one.line))
         return replace(self, diagnostics=tuple(found))
 
     def expand(self) -> ImportedPlan:
