@@ -33,8 +33,8 @@ bench: $(READY)
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) sync --frozen --compile-bytecode --quiet --all-extras --python $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) sync --frozen --compile-bytecode --system-certs --quiet --all-extras --python $(BIN)/python
 	touch $(READY)
 
 clean:
