@@ -14,11 +14,11 @@ from typing import Any
 from crewai.agents.agent_executor import AgentExecutor, AgentExecutorState
 from crewai.agents.parser import AgentFinish
 
+from crews.character import system_text
 from crews.chat_model import ChatModel
 from crews.endings import GaveUp, OutOfSteps
 from crews.history import Message
 from crews.request import Answer, nudge, opening, result_message
-from crews.role import system_text
 from crews.tool_adapter import RegistryTool, ToolBelt
 from crews.tool_call import ToolReply
 

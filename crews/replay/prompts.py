@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crews.assignment import first_message
+from crews.character import system_text
 from crews.replay.attempt import ending_of, known_here, offer_for, recorded_offer, recorded_opening
 from crews.replay.conversation import Conversation
 from crews.replay.story import read_assignment, recorded_attempts
 from crews.request import Offer, opening
-from crews.role import system_text
 from wavecrew.journal.trace import Trace, read_trace
 from wavecrew.plan.model import Plan, Role, RoleName
 from wavecrew.run.spec import RunFolder

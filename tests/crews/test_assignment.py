@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from crews.assignment import conversation, first_message
-from crews.role import system_text
+from crews.character import system_text
 from wavecrew.plan.model import Contract
 from wavecrew.plan.settings import Check
 from wavecrew.run.wire import DependencyResult, Rework

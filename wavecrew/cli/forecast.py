@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from wavecrew.cli.plan import JsonOption, SettingsOption, TasksOption, load_files, print_json
-from wavecrew.cli.plan import print_lines as show_lines
+from wavecrew.cli.plan import JsonOption, SettingsOption, TasksOption, load_files
+from wavecrew.cli.printing import print_json
+from wavecrew.cli.printing import print_lines as show_lines
 
 if TYPE_CHECKING:
     from wavecrew.plan.load import Loaded

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wavecrew.cli.plan import CONVERGING, count_of, print_json, print_lines
 from wavecrew.cli.plan_import import read_document
+from wavecrew.cli.printing import count_of, print_json, print_lines
 from wavecrew.cli.write_files import write_all
 from wavecrew.errors import UsageError
-from wavecrew.plan.lint import check
+from wavecrew.plan.lint import CONVERGING, check
 from wavecrew.plan.load import Loaded, load_roles
 from wavecrew.plan.locate import shipped
 from wavecrew.plan.model import Role

@@ -6,19 +6,18 @@ imported inside the commands, so that the list of commands stays quick.
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from wavecrew.cli.printing import count_of, print_json, print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wavecrew.plan.load import Loaded
     from wavecrew.plan.locate import Files
-    from wavecrew.plan.outline import Line
     from wavecrew.plan.problem import Problem
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -36,18 +35,6 @@ BesideOption = Annotated[
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="Do not detect the format: read it as this.")
 ]
-
-CONVERGING = ("migrations/versions/**", "**/__init__.py")
-"""What the merge queue's drivers mend: parallel Alembic heads, lists of imports."""
-_STYLES = {
-    "title": "bold",
-    "head": "bold cyan",
-    "group": "cyan",
-    "sync": "bold yellow",
-    "note": "dim",
-    "error": "bold red",
-    "warning": "yellow",
-}
 
 
 @app.command(
@@ -88,6 +75,7 @@ def check(
 
 
 def _lint(files: Files) -> tuple[Problem, ...]:
+    from wavecrew.plan.lint import CONVERGING
     from wavecrew.plan.lint import check as lint
     from wavecrew.plan.problem import PlanRejected
 
@@ -206,24 +194,3 @@ def _data(problems: Iterable[Problem]) -> list[dict[str, object]]:
     from wavecrew.plan.outline import problem_data
 
     return [problem_data(problem) for problem in problems]
-
-
-def count_of(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def print_json(data: dict[str, object]) -> None:
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def print_lines(lines: Sequence[Line]) -> None:
-    """Colours on a terminal, plain lines anywhere else."""
-    if not sys.stdout.isatty():
-        for line in lines:
-            typer.echo(line.text)
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(line.text, style=_STYLES.get(line.style, ""), markup=False, soft_wrap=True)

@@ -19,6 +19,9 @@ from wavecrew.plan.problem import Problem, Severity
 from wavecrew.plan.tool_names import MANAGER_TOOLS, SPECIALIST_ENDS
 from wavecrew.plan.writes import colliding_writes, unwritable
 
+CONVERGING = ("migrations/versions/**", "**/__init__.py")
+"""What the merge queue's drivers mend: parallel Alembic heads, lists of imports."""
+
 
 def check(loaded: Loaded, converging: Sequence[str] = ()) -> tuple[Problem, ...]:
     """Every problem of the plan, errors first, then in the order of the rules.
