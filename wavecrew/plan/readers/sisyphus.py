@@ -133,6 +133,8 @@ class _Reading:
         self.said: dict[tuple[str, str], set[str]] = {}
         """(source, task) -> dependencies, to find disagreement."""
         self.final_after_all = 0
+        self.work: tuple[int, tuple[str, ...]] = (0, ())
+        """(number of drafts, ids of those that are work): every `ALL` asks for them."""
 
     def run(self) -> None:
         visits = list(self.document.walk())
@@ -344,7 +346,10 @@ class _Reading:
         return tuple(one.id for one in self.builder.drafts if _is_final(one))
 
     def _work_ids(self) -> tuple[str, ...]:
-        return tuple(one.id for one in self.builder.drafts if not _is_final(one))
+        drafts = self.builder.drafts
+        if self.work[0] != len(drafts):
+            self.work = (len(drafts), tuple(one.id for one in drafts if not _is_final(one)))
+        return self.work[1]
 
     def _needs(self, where: str, task: str, text: str, line: int) -> None:
         refs = self.builder.refer(text, line, (task,))
