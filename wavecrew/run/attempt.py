@@ -183,14 +183,15 @@ def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
 
 def _earlier_commit(parts: Parts, task: str, attempt: int) -> str:
     """The newest passed branch of `task` that never landed; empty when there is none."""
+    log = parts.log.read()
     landed = {
         (event.fact.task, event.fact.attempt)
-        for event in parts.log.read()
+        for event in log
         if isinstance(event.fact, e.MergeFinished) and event.fact.outcome == "merged"
     }
     commits = [
         event.fact.commit
-        for event in parts.log.read()
+        for event in log
         if isinstance(event.fact, e.GateFinished)
         and event.fact.task == task
         and event.fact.attempt < attempt
