@@ -43,6 +43,7 @@ class ManagerDesk(Desk):
         super().__init__(parts, matter.subject, matter.number)
         self._report = matter.report
         self._crew = crew
+        self._own = {matter.task.id} if matter.task else set()
         self.word: Word | None = None
         self._answers[wire.Integrate] = self._integrate
         self._answers[wire.BranchDiff] = self._branch_diff
@@ -65,10 +66,12 @@ class ManagerDesk(Desk):
         return wire.BoardText(text=self.parts.mirror.diff(parent, state.commit)[:DIFF_SHOWN])
 
     def _take_report(self, request: wire.CrewReport) -> wire.Reply:
-        known = {t.id for t in self.parts.spec.tasks}
-        if request.send_back and request.send_back not in known:
+        with self.parts.reading:
+            may_mend = self.parts.state.merged | self._own
+        if request.send_back and request.send_back not in may_mend:
             return wire.Refused(
-                why=f"{request.send_back!r} is no task of this run: {sorted(known)}"
+                why=f"only a task that has landed can be sent back, and {request.send_back!r} is "
+                f"none: {sorted(may_mend)}"
             )
         self.word = Word(
             request.summary,

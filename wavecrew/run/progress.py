@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from wavecrew.plan.model import RoleName, SyncPoint, TaskId
 from wavecrew.run.spec import RunSpec
@@ -17,6 +17,9 @@ from wavecrew.schedule.ready import Schedule, hours_of
 
 Result = dict[str, Any]
 """What a workflow returns, JSON: `kind` task or sync, `id`, `status`, and what goes with it."""
+
+End = Literal["merged", "blocked", "not_reached"]
+"""`not_reached`: something before it was blocked, or a sync point before it stayed closed."""
 
 MOST_ROUNDS = 3
 """How often a sync point is looked at again after rework before a person decides."""
@@ -59,6 +62,8 @@ class Progress:
     """Merged task that is being mended -> branches that land once it has."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
+    blocked_along: list[tuple[str, str]] = field(default_factory=list)
+    """(task, culprit) of branches blocked because their culprit could not be mended."""
     spent: dict[TaskId, float] = field(default_factory=dict)
     """Task -> seconds of its attempts so far, as their workflows recorded them."""
     planned_at: int = 0
@@ -128,6 +133,16 @@ class Progress:
     def is_over(self) -> bool:
         return not self.running and not self.checking
 
+    @property
+    def ends(self) -> dict[TaskId, End]:
+        """How each task of the run ended, once it is over."""
+        return {task: self._end(task) for task in self.spec.only}
+
+    def _end(self, task: TaskId) -> End:
+        if task in self.blocked:
+            return "blocked"
+        return "merged" if task in self.merged else "not_reached"
+
     def outcome(self) -> tuple[str, int]:
         """How the run ended and its exit code."""
         if self.blocked:
@@ -169,7 +184,7 @@ class Progress:
         return (
             len(self.running) < self.agents
             and at_work < spec.role(agent).parallel
-            and not self.running & set(spec.plan.tasks_by_id[TaskId(task)].conflicts_with)
+            and not self.running & self.schedule.apart(task)
         )
 
     def _agent(self, task: str) -> RoleName:
@@ -189,27 +204,53 @@ class Progress:
             self.merged.add(task)
             self.again += self.held.pop(task, [])
         elif result["status"] == "needs":
-            lap = result["lap"] + 1
-            start = StartTask(task, result["attempt"], branch=result["branch"], lap=lap)
-            self._mend(result["needs"], result["rework"], start)
+            self._needs(task, result)
         else:
-            self.blocked[task] = result["why"]
-            for start in self.held.pop(task, []):
-                self.blocked[start.task] = result["why"]
+            self._block(task, result["why"])
 
-    def _mend(self, culprit: str, rework: Result, *waiting: StartTask) -> None:
-        """Send a merged task back; `waiting` branches land once it has."""
+    def _needs(self, task: str, result: Result) -> None:
+        """Its branch lands once the culprit is mended; where that cannot be, it mends itself."""
+        culprit = result["needs"]
+        if culprit == task or not self._can_mend(culprit) or self._waits_for(culprit, task):
+            self.again.append(StartTask(task, result["attempt"] + 1, result["rework"]))
+            return
+        branch, lap = result["branch"], result["lap"] + 1
+        self._mend(culprit, result["rework"])
+        self.held[culprit].append(StartTask(task, result["attempt"], branch=branch, lap=lap))
+
+    def _block(self, task: str, why: str) -> None:
+        """A person decides about `task`, and about every branch that waits for its mending."""
+        self.blocked[task] = why
+        self.merged.discard(task)
+        for start in self.held.pop(task, []):
+            self.blocked_along.append((start.task, task))
+            self._block(start.task, why)
+
+    def _can_mend(self, culprit: str) -> bool:
+        """Only what has landed can be sent back."""
+        return culprit in self.merged
+
+    def _waits_for(self, one: str, other: str) -> bool:
+        """True when `one` lands only after `other` has, however many stand between."""
+        waits = {start.task: culprit for culprit, starts in self.held.items() for start in starts}
+        while one in waits:
+            one = waits[one]
+            if one == other:
+                return True
+        return False
+
+    def _mend(self, culprit: str, rework: Result) -> None:
+        """Send a merged task back, unless it is being mended already."""
         if culprit not in self.held:
             self.held[culprit] = []
             self.again.append(StartTask(culprit, self.attempts[culprit] + 1, rework))
-        self.held[culprit] += waiting
 
     def _take_sync(self, result: Result) -> None:
         sync = result["id"]
         self.checking.discard(sync)
         if result["status"] == "open":
             self.open_syncs.add(sync)
-        elif result["send_back"] and self.rounds[sync] < MOST_ROUNDS:
+        elif self._can_mend(result["send_back"]) and self.rounds[sync] < MOST_ROUNDS:
             self._mend(result["send_back"], result["rework"])
         else:
             self.closed_syncs.add(sync)

@@ -60,6 +60,9 @@ class Workflows(DBOSConfiguredInstance):
             first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
             handles = [h for h in handles if h.workflow_id != first.workflow_id]
             progress.take(first.get_result())
+            for task, culprit in progress.blocked_along:
+                self.block(task, f"it waits for {culprit}, which could not be mended")
+            progress.blocked_along.clear()
             if progress.is_off_course:
                 progress.follow(self.think_over(sorted(progress.left), progress.measured))
                 self.schedule = progress.schedule

@@ -105,6 +105,10 @@ class Schedule:
         """Task -> position in the order in which ready tasks are started."""
         return {entry.id: at for at, entry in enumerate(self._by_urgency)}
 
+    def apart(self, task: str) -> frozenset[str]:
+        """The tasks that must not run at the same time as this one, whichever side says so."""
+        return self._entries[task].apart
+
     def ready(
         self,
         *,

@@ -135,6 +135,8 @@ def test_when_the_mending_fails_the_waiting_branch_is_blocked_too() -> None:
     progress.take(merged("1", 4) | {"status": "blocked", "why": "failed"})
     assert progress.is_over
     assert set(progress.blocked) == {"1", "2"}
+    assert progress.blocked_along == [("2", "1")]
+    assert progress.ends == {"1": "blocked", "2": "blocked", "3": "not_reached"}
     assert progress.outcome() == ("task_failed", 3)
 
 
