@@ -48,6 +48,9 @@ class RetoldLog:
         self.said.append(fact)
         return None
 
+    def refresh(self) -> None:
+        """Nothing to do: the replay tells it every event."""
+
     def read(self, after: int = 0) -> tuple[e.Event, ...]:
         return tuple(event for event in self._events if event.seq > after)
 
