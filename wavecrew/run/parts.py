@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wavecrew.gates.model import GateReport
 from wavecrew.journal.log import EventLog
+from wavecrew.journal.shelf import Shelf
 from wavecrew.journal.state import RunState
 from wavecrew.run.budget import Purse
 from wavecrew.run.lessor import Lessor
@@ -28,6 +29,8 @@ class Parts:
     mirror: Mirror
     sandbox: Sandbox
     """Where gates and checkouts run; a stop cuts them short."""
+    shelf: Shelf
+    """Where reports and logs of checks stand, for every engine of the run."""
     log: EventLog
     state: RunState
     """The fold of `log`, kept current as it grows; read it under `reading`."""
