@@ -44,6 +44,7 @@ MIGRATIONS = (
         conversation text not null,
         number integer not null,
         line bytea not null,
+        writer text not null,
         primary key (run, conversation, number)
     );
     create table wavecrew.workers (
