@@ -221,10 +221,12 @@ def _environment() -> dict[str, str]:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below the ports that the kernel gives away: it has to be free after a stop, too."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def _version(binary: Path) -> tuple[int, ...]:

@@ -47,7 +47,15 @@ SESSION = (
     " set_config('synchronous_commit',"
     "  replace(current_setting('synchronous_commit'), 'off', 'on'), false)"
 )
-PASSING = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots")
+PASSING = (
+    "starting up",
+    "shutting down",
+    "recovery",
+    "not yet accepting",
+    "terminating",
+    "too many",
+    "remaining connection slots",
+)
 """Words of a server that refuses now and will not later."""
 
 
@@ -87,9 +95,10 @@ class Database:
         try:
             yield
         except psycopg.Error as error:
-            lost = self._connection is None or self._connection.broken or self._connection.closed
-            told = as_ours(error, self.shown, lost=lost)
-            if lost or isinstance(told, DatabaseLost):
+            if self._connection is None:
+                raise not_let_in(error, self.shown) from error
+            told = as_ours(error, self.shown)
+            if self._connection.closed or isinstance(told, DatabaseLost):
                 with suppress(psycopg.Error):
                     self.close()
             raise told from error
@@ -97,6 +106,7 @@ class Database:
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         connection = self._connection
         if connection is None or connection.closed:
+            self._connection = None
             psycopg = driver()
             wanted = LINE | psycopg.conninfo.conninfo_to_dict(self._url)
             self._connection = connection = psycopg.connect(autocommit=True, **wanted)
@@ -139,7 +149,17 @@ def shown(url: str) -> str:
     return f"postgresql://{user}{host}:{port}/{said.get('dbname') or ''}"
 
 
-def as_ours(error: psycopg.Error, where: str, *, lost: bool) -> EnvironmentBroken:
+def not_let_in(error: psycopg.Error, where: str) -> EnvironmentBroken:
+    """What it means that no connection could be made."""
+    said = " ".join(str(error).split())
+    if "FATAL" in said and not any(words in said for words in PASSING):
+        mend = "mend user, password or database name in the URL"
+        return DatabaseRefused(f"the server refuses us: {said}", where=where, mend=mend)
+    mend = "see that the server runs and can be reached from here, then go on"
+    return DatabaseLost(f"the database cannot be reached: {said}", where=where, mend=mend)
+
+
+def as_ours(error: psycopg.Error, where: str) -> EnvironmentBroken:
     """What a failure of the driver means to the person who runs this."""
     psycopg = driver()
     said = " ".join(str(error).split())
@@ -152,10 +172,7 @@ def as_ours(error: psycopg.Error, where: str, *, lost: bool) -> EnvironmentBroke
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         mend = "let the owner grant this user what it says, or use the owner's URL"
         return DatabaseRefused(f"permission denied: {said}", where=where, mend=mend)
-    if lost and "FATAL" in said and not any(words in said for words in PASSING):
-        mend = "mend user, password or database name in the URL"
-        return DatabaseRefused(f"the server refuses us: {said}", where=where, mend=mend)
-    if lost or isinstance(error, psycopg.OperationalError):
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         mend = "see that the server runs and can be reached from here, then go on"
         return DatabaseLost(f"the database is lost: {said}", where=where, mend=mend)
     return EnvironmentBroken(f"the database failed: {type(error).__name__}: {said}", where=where)
