@@ -28,22 +28,17 @@ def build_task(assignment: Assignment, agent: Agent) -> Task:
     from crewai import Task
 
     return Task(
-        name=conversation(assignment),
+        name=assignment.conversation,
         description=first_message(assignment),
         expected_output="the ending tool's reply",
         agent=agent,
     )
 
 
-def conversation(assignment: Assignment) -> str:
-    """`task/1.1/2`: the kind, the task or sync point, the attempt or round."""
-    return f"{assignment.kind}/{assignment.subject}/{assignment.attempt}"
-
-
 def first_message(assignment: Assignment) -> str:
     """Everything the agent is told, conversation line first."""
     parts = _for_task if assignment.kind == "task" else _for_manager
-    return "\n\n".join([f"Conversation: {conversation(assignment)}", *parts(assignment)])
+    return "\n\n".join([f"Conversation: {assignment.conversation}", *parts(assignment)])
 
 
 def _task(assignment: Assignment) -> PlanTask:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -24,8 +25,9 @@ from crews.tool_adapter import default_registry
 from tools.context import ToolContext
 from tools.mcp import serving
 from tools.output import Outputs
+from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
-from wavecrew.run.wire import Assignment, EngineLine
+from wavecrew.run.wire import Assignment, EngineLine, Noted, Recorded
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.furnished import Furnished
 from wavecrew.sandbox.model import Sandbox
@@ -109,8 +111,9 @@ def _heed_signals(stop: Stop, deadline_s: float) -> None:
 def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
     sandbox, workspace = _place(assignment)
     threading.Thread(target=_cancel_when, args=(stop, sandbox), daemon=True).start()
-    journal = AttemptJournal.open(assignment.journal)
     line = EngineLine(assignment.socket, timeout_s=assignment.deadline_s)
+    copy = _copied_over(line) if assignment.copied else None
+    journal = AttemptJournal.open(assignment.journal, copy=copy)
     attempt = Attempt(line=line, journal=journal, workspace=workspace, stop=stop)
     context = ToolContext(
         assignment=assignment,
@@ -127,6 +130,20 @@ def _attempt(assignment: Assignment, stop: Stop) -> Outcome:
     finally:
         line.close()
         journal.close()
+
+
+def _copied_over(line: EngineLine) -> Callable[[int, bytes], None]:
+    """What the journal does with a new line first: the engine has to have it."""
+
+    def copy(number: int, content: bytes) -> None:
+        reply = line.ask(Recorded.of(number, content))
+        if not isinstance(reply, Noted):
+            raise EnvironmentBroken(
+                f"the engine did not take line {number} of the journal: {reply!r}",
+                mend="engine and agents are of different versions; start the run again",
+            )
+
+    return copy
 
 
 def _place(assignment: Assignment) -> tuple[Sandbox, Workspace | manager.NoWorkspace]:

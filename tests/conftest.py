@@ -1,12 +1,18 @@
-"""What every test shares: hypothesis without timing, since no test judges speed; golden files."""
+"""What every test shares: hypothesis without timing, since no test judges speed; golden files;
+a PostgreSQL server, started when a test first asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "servers"))
+from postgres import PostgresServer
 
 settings.register_profile("wavecrew", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("wavecrew")
@@ -34,3 +40,24 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == file.read_text("utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running server, shared by the tests of this process; a test leaves it running.
+
+    Tests that stop or kill a server start one of their own.
+    """
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A new empty database, thrown away after the test."""
+    name = f"test_{next(_databases)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+_databases = itertools.count(1)

@@ -13,7 +13,9 @@
         ├── SandboxUnavailable
         ├── GitFailed
         ├── ModelUnreachable
-        └── DiskFull
+        ├── DiskFull
+        ├── DatabaseLost             PostgreSQL is out of reach, or went away in the middle
+        └── DatabaseRefused          it answers, and will not do what we need
 
 A stop asked for with Ctrl-C ends with 130, as the shell expects.
 `ToolError` stands apart: it is what an agent reads and can recover from.
@@ -103,6 +105,14 @@ class ModelUnreachable(EnvironmentBroken):
 
 class DiskFull(EnvironmentBroken):
     pass
+
+
+class DatabaseLost(EnvironmentBroken):
+    """Whether the last write took place is not known. Every write of ours may be repeated."""
+
+
+class DatabaseRefused(EnvironmentBroken):
+    """Credentials, permissions or the tables' version; trying again does not mend it."""
 
 
 class ToolError(Exception):

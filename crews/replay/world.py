@@ -22,6 +22,7 @@ from wavecrew.errors import UsageError
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.journal.log import SqliteEventLog
+from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import RunState, apply
 from wavecrew.journal.trace import JournalUnreadable
 from wavecrew.plan.settings import Budget
@@ -47,6 +48,9 @@ class RetoldLog:
     def append(self, fact: e.Fact) -> e.Event | None:
         self.said.append(fact)
         return None
+
+    def refresh(self) -> None:
+        """Nothing to do: the replay tells it every event."""
 
     def read(self, after: int = 0) -> tuple[e.Event, ...]:
         return tuple(event for event in self._events if event.seq > after)
@@ -183,12 +187,14 @@ def make_world(
         raise JournalUnreadable("the run never started: its log is empty", where=str(folder.root))
     own = _repository(repository, folder, spec.base, scratch / "repository.git")
     log, clock = RetoldLog(spec.run), Clock()
+    replayed = RunFolder(scratch / "runs" / spec.run)
     parts = Parts(
         spec=spec,
-        folder=RunFolder(scratch / "runs" / spec.run),
+        folder=replayed,
         repository=own,
         mirror=Mirror.open(scratch / "mirror.git", own),
         sandbox=open_sandbox(spec.settings.sandbox, allow_unsandboxed=spec.allow_unsandboxed),
+        shelf=FolderShelf(replayed.root),
         log=log,
         state=RunState(),
         host=NoAgents(),

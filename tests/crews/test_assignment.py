@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from crews.assignment import conversation, first_message
+from crews.assignment import first_message
 from crews.character import system_text
 from wavecrew.plan.model import Contract
 from wavecrew.plan.settings import Check
@@ -18,7 +18,7 @@ def test_the_first_line_names_the_conversation(desk):
     assert triage.splitlines()[0] == "Conversation: triage/1.4/2"
     sync = _message(desk, kind="sync", subject="after-wave-1", task=None, attempt=3)
     assert sync.splitlines()[0] == "Conversation: sync/after-wave-1/3"
-    assert conversation(desk.assignment) == "sync/after-wave-1/3"
+    assert desk.assignment.conversation == "sync/after-wave-1/3"
 
 
 def test_braces_and_tool_names_reach_the_model_as_they_are_written(desk, say):

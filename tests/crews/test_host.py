@@ -28,6 +28,7 @@ from wavecrew.run.wire import (
     Gated,
     Granted,
     Noted,
+    Recorded,
     Reserve,
     Submit,
     WorkspacePlace,
@@ -272,6 +273,21 @@ def test_a_child_does_the_task_in_the_workspace_and_leaves_an_outcome(
     assert (made.folder / "ws" / "tree" / "new.txt").read_text() == "new\n"
     assert (made.folder / "log").read_text() == ""
     assert list(users_home.iterdir()) == []
+
+
+def test_a_copied_journal_goes_to_the_engine_line_by_line_and_others_do_not(
+    host, order, engine, model, say
+):
+    for name, copied in (("local", False), ("copied", True)):
+        made = order(name, copied=copied)
+        engine.asked.clear()
+        model.answers = [say.turn(say.call("submit", {"summary": "done"}))]
+        host.say(start=str(made.path), id=name)
+        assert [host.hear().get("started"), host.hear()["status"]["outcome"]] == [name, "passed"]
+        sent = [request for request in engine.asked if isinstance(request, Recorded)]
+        written = made.assignment.journal.read_bytes()
+        assert b"".join(request.line for request in sent) == (written if copied else b"")
+        assert [request.number for request in sent] == list(range(1, len(sent) + 1))
 
 
 def test_a_child_is_in_its_own_group_without_stdin_and_small(host, order, model):

@@ -8,7 +8,17 @@ import sys
 
 import pytest
 
-HEAVY = {"crewai", "langchain_core", "openai", "dbos", "sqlalchemy", "ortools", "git", "mcp"}
+HEAVY = {
+    "crewai",
+    "langchain_core",
+    "openai",
+    "dbos",
+    "sqlalchemy",
+    "ortools",
+    "git",
+    "mcp",
+    "psycopg",
+}
 ENGINE = ("wavecrew.run", "wavecrew.gates", "wavecrew.workspace", "wavecrew.plan", "crews", "tools")
 
 

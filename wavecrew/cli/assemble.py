@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from wavecrew.journal.log import SqliteEventLog
+from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import apply, fold
 from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
@@ -38,6 +39,7 @@ def real_parts(
         mirror=Mirror.open(folder.mirror, repository),
         sandbox=sandbox,
         parking=open_real_sandbox(spec),
+        shelf=FolderShelf(folder.root),
         log=log,
         state=state,
         host=ProcessHost(folder.root / "host", keys=(settings.model.api_key_env,)),

@@ -25,6 +25,7 @@ from wavecrew.gates.tamper import Tampering, tampering
 from wavecrew.gates.text import cut
 from wavecrew.gates.vanished import vanished
 from wavecrew.gates.verdict import Result
+from wavecrew.journal.shelf import Shelf
 from wavecrew.plan.model import Contract
 from wavecrew.plan.settings import Check, Settings
 from wavecrew.sandbox.model import Sandbox
@@ -64,6 +65,9 @@ class VerifyInput:
     """For a merged tree, what all merged tasks promised."""
     settings: Settings
     run_dir: Path
+    """A folder on this machine for scratch and for what the base's checks said."""
+    shelf: Shelf
+    """Where the logs of the checks are kept."""
     name: str
     """File stem for logs and scratch; no two gates at work at once may share it."""
     held_out_root: Path | None = None
@@ -183,10 +187,8 @@ class _Work:
     def _record(self, check: Check, result: Result, told: tuple[str, ...], note: str) -> None:
         self.findings += result_findings(check, result, told)
         log = result.output + (f"\n{note}\n" if note else "")
-        file = Path("reports") / f"{slug(self.input.name)}-{slug(check.name)}.log"
-        target = self.input.run_dir / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(f"tree {self.input.tree}\n{log}", encoding="utf-8")
+        file = f"reports/{slug(self.input.name)}-{slug(check.name)}.log"
+        self.input.shelf.save(file, f"tree {self.input.tree}\n{log}".encode())
         self.evidence.append(
             Evidence(
                 check=check.name,
@@ -200,7 +202,7 @@ class _Work:
                 skipped=len(result.skipped),
                 failures=tuple(sorted(result.failed))[:MOST_FAILURES],
                 log=cut(log),
-                log_file=file.as_posix(),
+                log_file=file,
             )
         )
 

@@ -34,23 +34,36 @@ class AttemptJournal:
     Not thread-safe: an attempt does one thing at a time.
     """
 
-    def __init__(self, path: Path, replies: list[dict[str, Any]], descriptor: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        records: list[dict[str, Any]],
+        descriptor: int,
+        copy: Callable[[int, bytes], None] | None = None,
+    ) -> None:
         self.path = path
-        self._recorded = replies
+        self._recorded = [record for record in records if record["record"] == "reply"]
         self._next = 0
+        self._lines = len(records)
         self._descriptor = descriptor
-        self.last_snapshot = last_snapshot(replies)
+        self._copy = copy
+        self.last_snapshot = last_snapshot(self._recorded)
         """The newest tree id among the recorded replies; empty when there is none."""
 
     @classmethod
-    def open(cls, path: Path) -> AttemptJournal:
-        """Create the file or read what it holds; a torn or half-written tail is cut off."""
+    def open(
+        cls, path: Path, *, copy: Callable[[int, bytes], None] | None = None
+    ) -> AttemptJournal:
+        """Create the file or read what it holds; a torn or half-written tail is cut off.
+
+        `copy(number, line)` is called with each new line before the file has it; lines count
+        from 1, whatever they record. What it raises leaves the file as it was.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         records, good_bytes = _intact(path.read_bytes())
         os.ftruncate(descriptor, good_bytes)
-        replies = [record for record in records if record["record"] == "reply"]
-        return cls(path, replies, descriptor)
+        return cls(path, records, descriptor, copy)
 
     @property
     def replaying(self) -> bool:
@@ -107,6 +120,9 @@ class AttemptJournal:
     def _append(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
         data = line.encode("utf-8", "surrogatepass")
+        if self._copy is not None:
+            self._copy(self._lines + 1, data)
+        self._lines += 1
         written = os.write(self._descriptor, data)
         while written < len(data):
             written += os.write(self._descriptor, data[written:])

@@ -35,11 +35,17 @@ class EventLog(Protocol):
 
     run: str
     on_append: Callable[[Event], None]
-    """Called with every new event, in order."""
+    """Called with every new event, in order, whoever appended it."""
 
     def append(self, fact: Fact) -> Event | None: ...
 
-    def read(self, after: int = 0) -> tuple[Event, ...]: ...
+    def refresh(self) -> None:
+        """Take in what other processes appended: `on_append` is called for each, in order."""
+        ...
+
+    def read(self, after: int = 0) -> tuple[Event, ...]:
+        """All events with a sequence above `after`, in order; refreshes first."""
+        ...
 
     def has(self, fact_id: str) -> bool: ...
 
@@ -70,13 +76,17 @@ class SqliteEventLog:
         """Write `fact` durably, once. DiskFull when there is no room: nothing is written then."""
         with self._lock:
             at, kind, fact_id = self._clock(), kind_of(type(fact)), id_of(fact)
-            body = json.dumps(asdict(fact), ensure_ascii=False, separators=(",", ":"))
+            # ASCII: a lone surrogate in what an agent wrote cannot be stored as text.
+            body = json.dumps(asdict(fact), separators=(",", ":"))
             seq = self._insert(fact_id, at, kind, body)
             if seq is None:
                 return None
             event = Event(seq=seq, id=fact_id, run=self.run, at=at, kind=kind, fact=fact)
             self.on_append(event)
             return event
+
+    def refresh(self) -> None:
+        """Nothing to do: a run on one machine has one writer."""
 
     def read(self, after: int = 0) -> tuple[Event, ...]:
         """All events with a sequence above `after`, in order, but for kinds unknown here."""

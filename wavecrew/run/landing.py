@@ -124,6 +124,7 @@ def verify_input(
         provides=provided + extra,
         settings=spec.settings,
         run_dir=parts.folder.root,
+        shelf=parts.shelf,
         name=stem,
         held_out_root=Path(spec.held_out_root) if spec.held_out_root else None,
     )

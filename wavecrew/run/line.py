@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from wavecrew.run.wire import Refused, Reply, Request, decode_request, encode_reply
 
-LONGEST_REQUEST = 4_000_000
-"""Bytes; a submission carries a summary, never file contents."""
+LONGEST_REQUEST = 64_000_000
+"""Bytes; a line of a journal can hold a whole conversation. A longer one ends the line."""
 
 
 class Line:
@@ -48,9 +48,11 @@ class Line:
         with contextlib.suppress(OSError):
             self._connection, _ = self._listener.accept()
             with self._connection, self._connection.makefile("rwb") as file:
-                while line := file.readline(LONGEST_REQUEST):
+                while (line := file.readline(LONGEST_REQUEST)).endswith(b"\n"):
                     file.write(encode_reply(self._reply(line)))
                     file.flush()
+                if line:
+                    file.write(encode_reply(Refused(why=f"longer than {LONGEST_REQUEST} bytes")))
 
     def _reply(self, line: bytes) -> Reply:
         try:

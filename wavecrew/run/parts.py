@@ -9,6 +9,8 @@ from pathlib import Path
 
 from wavecrew.gates.model import GateReport
 from wavecrew.journal.log import EventLog
+from wavecrew.journal.records import Records
+from wavecrew.journal.shelf import Shelf
 from wavecrew.journal.state import RunState
 from wavecrew.run.budget import Purse
 from wavecrew.run.lessor import Lessor
@@ -28,6 +30,8 @@ class Parts:
     mirror: Mirror
     sandbox: Sandbox
     """Where gates and checkouts run; a stop cuts them short."""
+    shelf: Shelf
+    """Where reports and logs of checks stand, for every engine of the run."""
     log: EventLog
     state: RunState
     """The fold of `log`, kept current as it grows; read it under `reading`."""
@@ -37,6 +41,8 @@ class Parts:
     """A private folder with a short path."""
     clock: Callable[[], int]
     """Seconds since the epoch, for commits."""
+    records: Records | None = None
+    """Where the lines of attempt journals go first; None on one machine: the file is enough."""
     parking: Sandbox | None = None
     """Where unfinished work is recorded, which a stop waits for; None: `sandbox`."""
     stop: Stop = field(default_factory=Stop)

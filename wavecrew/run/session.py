@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wavecrew.errors import WavecrewError
 from wavecrew.journal.attempt import JournalTail
+from wavecrew.journal.records import Fenced, materialise
 from wavecrew.run.line import Line
 from wavecrew.run.parts import Parts
 from wavecrew.run.stall import Allowed, StallWatch
-from wavecrew.run.wire import Assignment, Reply, Request
+from wavecrew.run.wire import Assignment, Noted, Recorded, Reply, Request
 
 PARK_S = 3.0
 """How long a stopped agent may take to park its work before it is killed."""
@@ -49,15 +51,22 @@ def run_session(
     outcome = assignment.journal.parent / "outcome.json"
     outcome.unlink(missing_ok=True)
     place = outcome.with_name("assignment.json")
+    assignment = assignment.model_copy(update={"copied": parts.records is not None})
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
     watch = StallWatch(Allowed.of(assignment), time.monotonic)
-    watched = _watched(watch, answer)
+    desk = _Copying(parts, assignment.conversation, answer)
+    watched = _watched(watch, desk)
     parts.sessions.add(name)
     left = Left(by_itself=True)
     for _ in range(MOST_STARTS):
+        if parts.records is not None:
+            materialise(parts.records, assignment.conversation, assignment.journal)
         left = _work(parts, name, place, assignment, watched, watch)
         if outcome.exists() or not left.by_itself:
             break
+    if desk.fenced:
+        parts.sessions.discard(name)
+        parts.stop.halt()  # what it left is another engine's to park
     ended = _ended(outcome)
     if left.stalled and ended.outcome in ("parked", "crashed"):
         return replace(ended, outcome="stalled", detail=left.stalled)
@@ -102,6 +111,30 @@ def socket_for(parts: Parts) -> Path:
 
 
 _numbers = itertools.count(1)
+
+
+class _Copying:
+    """A desk in front of which lines of the journal go into the run's records.
+
+    When that fails there is no reply: the agent must not go on, nor the engine.
+    """
+
+    def __init__(self, parts: Parts, conversation: str, answer: Callable[[Request], Reply]) -> None:
+        self._parts = parts
+        self._conversation = conversation
+        self._answer = answer
+        self.fenced = False
+
+    def __call__(self, request: Request) -> Reply:
+        records = self._parts.records
+        if not isinstance(request, Recorded) or records is None:
+            return self._answer(request)
+        try:
+            records.append(self._conversation, request.number, request.line)
+        except WavecrewError as error:
+            self.fenced = isinstance(error, Fenced)
+            self._parts.stop.halt(error)
+        return Noted()
 
 
 def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:

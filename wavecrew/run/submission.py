@@ -113,6 +113,7 @@ def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem:
         provides=task.provides,
         settings=spec.settings,
         run_dir=parts.folder.root,
+        shelf=parts.shelf,
         name=stem,
         held_out_root=Path(spec.held_out_root) if spec.held_out_root else None,
     )

@@ -89,4 +89,4 @@ def _save_word(parts: Parts, stem: str, word: Word) -> None:
     text = f"{word.summary}\n"
     if word.send_back:
         text += f"\nSent back to {word.send_back}: {word.reason}\n"
-    (parts.folder.root / "reports" / f"{stem}.md").write_text(text, encoding="utf-8")
+    parts.shelf.save(f"reports/{stem}.md", text.encode("utf-8", "replace"))

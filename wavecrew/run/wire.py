@@ -9,13 +9,14 @@ Unix socket and gets one line back. Names here are the whole contract between
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 
 from wavecrew.gates.model import GateReport
 from wavecrew.plan.model import Record, Role, Task
@@ -102,6 +103,8 @@ class Assignment(Record):
     workspace: WorkspacePlace
     journal: Path
     """The attempt journal, append-only JSON lines."""
+    copied: bool = False
+    """True when each line of the journal goes to the engine first, as `Recorded`."""
     home: Path
     """A private empty folder for whatever CrewAI insists on writing."""
     socket: Path
@@ -109,6 +112,11 @@ class Assignment(Record):
     """Seconds the attempt may take in all."""
     brief: str = ""
     """For the manager crew: what happened, the evidence, the branches concerned."""
+
+    @property
+    def conversation(self) -> str:
+        """`task/1.1/2`: the kind, the task or sync point, the attempt or round."""
+        return f"{self.kind}/{self.subject}/{self.attempt}"
 
 
 class Submit(Record):
@@ -161,6 +169,23 @@ class Step(Record):
     what: str
     brief: str
     tokens: int = 0
+
+
+class Recorded(Record):
+    """A line of a journal that is copied, before the file has it.
+
+    Reply: `Noted`, when whoever goes on with the attempt elsewhere will find it. There is
+    no reply when that cannot be: the engine stops, and the agent with it.
+    """
+
+    ask: Literal["recorded"] = "recorded"
+    number: int = Field(ge=1)
+    line: Base64Bytes
+    """With its newline. A journal may hold what no JSON text can."""
+
+    @classmethod
+    def of(cls, number: int, line: bytes) -> Recorded:
+        return cls(number=number, line=base64.b64encode(line))
 
 
 class Noted(Record):
@@ -227,6 +252,7 @@ Request = (
     | Reserve
     | Settle
     | Step
+    | Recorded
     | BoardRead
     | BoardNote
     | ContractRead
@@ -241,6 +267,7 @@ REQUESTS: dict[str, type[Request]] = {
     "reserve": Reserve,
     "settle": Settle,
     "step": Step,
+    "recorded": Recorded,
     "board": BoardRead,
     "note": BoardNote,
     "contract": ContractRead,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from wavecrew.gates.gate import GateInput, VerifyInput
+from wavecrew.journal.shelf import FolderShelf
 from wavecrew.plan.settings import Check, SandboxSettings, Settings
 from wavecrew.sandbox.choose import open_sandbox
 from wavecrew.sandbox.model import Sandbox
@@ -112,6 +113,7 @@ def asked(commits: Commits, sandbox: Sandbox, tmp_path: Path) -> Callable[..., G
             "checks": (UNIT,),
             "settings": Settings(),
             "run_dir": tmp_path / "run",
+            "shelf": FolderShelf(tmp_path / "run"),
             "name": "task-1.1-1",
         }
         return GateInput(**(fields | given))

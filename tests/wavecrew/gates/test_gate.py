@@ -9,6 +9,8 @@ import pytest
 
 from wavecrew.gates.gate import gate, verify_tree
 from wavecrew.gates.text import as_text
+from wavecrew.journal.schema import ensure_schema
+from wavecrew.journal.shelf import PostgresShelf
 from wavecrew.plan.model import Contract
 from wavecrew.plan.settings import Check, SandboxSettings, Settings, WorkspaceSettings
 from wavecrew.sandbox.choose import open_sandbox
@@ -447,3 +449,18 @@ def test_logs_lie_in_the_runs_folder_under_plain_names(commits, asked, base, tmp
     file = Path(report.evidence[0].log_file)
     assert file == Path("reports/1.1-2-a-b-c.log")
     assert "hello" in (tmp_path / "run" / file).read_text()
+
+
+def test_a_log_on_the_shelf_of_many_machines_is_found_from_any(
+    commits, asked, base, tmp_path, database_url
+):
+    ensure_schema(database_url)
+    here, there = (PostgresShelf(database_url, "r1") for _ in range(2))
+    check = Check(name="unit", run="echo hello")
+    report = judged(commits, asked, base, FEATURE, checks=(check,), shelf=here)
+    log = there.load(report.evidence[0].log_file)
+    here.close()
+    there.close()
+    assert log is not None
+    assert b"hello" in log
+    assert not (tmp_path / "run" / "reports").exists()

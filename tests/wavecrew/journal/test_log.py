@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import typing
 from pathlib import Path
 
@@ -84,25 +83,6 @@ def test_the_state_is_the_same_from_the_file_and_event_by_event(tmp_path: Path) 
     assert state.tasks["1.1"].summary == "done"
 
 
-def test_writers_in_many_threads_lose_nothing(tmp_path: Path) -> None:
-    log = SqliteEventLog(tmp_path / "events.db", "r")
-    seen: list[int] = []
-    log.on_append = lambda event: seen.append(event.seq)
-
-    def write(task: str) -> None:
-        for note in range(20):
-            log.append(e.NotePosted(task, 1, note, "x"))
-
-    threads = [threading.Thread(target=write, args=(str(n),)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seen == list(range(1, 81))
-    assert len(log.read(after=40)) == 40
-    log.close()
-
-
 @pytest.mark.parametrize("fact_type", e.FACTS.values(), ids=e.FACTS)
 def test_every_kind_of_fact_has_a_fold_and_key_fields_of_its_own(fact_type: type[e.Fact]) -> None:
     from wavecrew.journal import state
@@ -128,13 +108,6 @@ def test_every_fact_comes_back_from_json_as_it_went(data: st.DataObject, kind: s
     fact = cls(**values)
     assert e.fact_from_json(kind, dataclasses.asdict(fact)) == fact
     assert e.id_of(fact).startswith(kind)
-
-
-def test_a_fact_that_was_there_already_takes_no_number(tmp_path: Path) -> None:
-    log = SqliteEventLog(tmp_path / "events.db", "r")
-    for fact in (started(), started(), e.RunPaused(1, "interrupted")):
-        log.append(fact)
-    assert [event.seq for event in log.read()] == [1, 2]
 
 
 def test_a_branch_that_lands_later_is_told_beside_its_red_landing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.journal.log import SqliteEventLog
+from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import apply
 from wavecrew.journal.state import fold as fold_events
 from wavecrew.plan.load import load
@@ -84,6 +85,7 @@ def parts(user_repo: Path, sandbox: Sandbox) -> Iterator[Parts]:
         repository=repository,
         mirror=Mirror.open(folder.mirror, repository),
         sandbox=sandbox,
+        shelf=FolderShelf(folder.root),
         log=log,
         state=fold_events(()),
         host=host,

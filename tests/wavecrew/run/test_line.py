@@ -71,3 +71,36 @@ def test_every_request_comes_back_as_it_went() -> None:
     ]
     for sample in samples:
         assert wire.decode_request(sample.model_dump_json().encode()) == sample
+
+
+def test_a_line_of_a_journal_comes_over_whole_whatever_is_in_it(tmp_path: Path) -> None:
+    came: list[wire.Recorded] = []
+
+    def take(request: wire.Request) -> wire.Reply:
+        assert isinstance(request, wire.Recorded)
+        came.append(request)
+        return wire.Noted()
+
+    line = Line(tmp_path / "r", take)
+    end = wire.EngineLine(tmp_path / "r", timeout_s=30)
+    given = [b"  \xed\xa0\x80 \x00 \xc2\x85 \n", b"x" * 9_000_000 + b"\n"]
+    for number, content in enumerate(given, start=1):
+        assert end.ask(wire.Recorded.of(number, content)) == wire.Noted()
+    end.close()
+    line.close()
+    assert [(request.number, request.line) for request in came] == [(1, given[0]), (2, given[1])]
+
+
+def test_a_request_that_never_ends_is_refused_and_hung_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wavecrew.run.line.LONGEST_REQUEST", 1000)
+    line = Line(tmp_path / "r", answer)
+    with socket.socket(socket.AF_UNIX) as raw, raw.makefile("rwb") as file:
+        raw.settimeout(5)
+        raw.connect(str(tmp_path / "r"))
+        file.write(b"x" * 1000)
+        file.flush()
+        assert "longer than 1000 bytes" in json.loads(file.readline())["why"]
+        assert file.readline() == b""
+    line.close()
