@@ -1,8 +1,9 @@
 """The run's bare repository: where trees are imported, merged and committed.
 
-It borrows the user's objects and adds its own, so nothing reaches the user's
-repository before it is published. Bare on purpose: git never reads attributes,
-filters or merge drivers of an agent's tree here.
+It borrows the objects of the run's repository (the user's own, or a worker's copy
+of the hub) and adds its own, so nothing reaches that before it is published. Bare
+on purpose: git never reads attributes, filters or merge drivers of an agent's tree
+here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from wavecrew.errors import GitFailed
 from wavecrew.sandbox.model import TREE, Command, Mount, Sandbox
 from wavecrew.workspace import importing, merging
-from wavecrew.workspace.git import Git, object_id, refuse_full_disk
+from wavecrew.workspace.git import Git, object_format, object_id, refuse_full_disk
 from wavecrew.workspace.model import (
     ENGINE,
     Author,
@@ -24,15 +25,15 @@ from wavecrew.workspace.model import (
     Conflicted,
     EntryFinding,
     Merged,
+    Repository,
 )
 from wavecrew.workspace.skeleton import (
     SNAP_DIR,
     Inside,
-    object_format,
     object_mounts,
     write_skeleton,
 )
-from wavecrew.workspace.user_repo import UserRepository, shallow_of
+from wavecrew.workspace.user_repo import shallow_of
 
 ENGINE_ENVIRONMENT = {
     "GIT_DIR": SNAP_DIR,
@@ -53,18 +54,18 @@ class Mirror:
     """All ids taken and given are full object ids. Thread-safe and safe across processes."""
 
     path: Path
-    repository: UserRepository
+    repository: Repository
     git: Git
 
     @classmethod
-    def open(cls, path: Path, repository: UserRepository) -> Mirror:
+    def open(cls, path: Path, repository: Repository) -> Mirror:
         """The mirror at `path`, made when it is not there yet."""
         path = path.resolve()
         if not path.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mirror-") as scratch:
                 fresh = Path(scratch) / "new"
-                write_skeleton(fresh, object_format=object_format(repository.head))
+                write_skeleton(fresh, object_format=repository.object_format)
                 try:
                     fresh.rename(path)
                 except OSError:
@@ -207,11 +208,11 @@ class Mirror:
     # to and from elsewhere
 
     def tip(self, ref: str) -> str | None:
-        """Where a ref of the user's repository stands now."""
+        """Where a ref of the repository stands now."""
         return self.repository.read_ref(ref)
 
     def publish(self, ref: str, commit: str, expected_old: str | None) -> bool:
-        """Copy a commit to the user's repository and let `ref` point at it.
+        """Copy a commit to the repository and let `ref` point at it.
 
         False when `ref` is not at `expected_old` (None: must not exist). Objects
         go first, so a kill in between leaves a ref that is old, never broken.

@@ -77,6 +77,16 @@ class UserRepository:
             raise RepositoryError(f"git cannot read it: {said}", where=str(path)) from error
 
     @property
+    def object_format(self) -> str:
+        """`sha1` or `sha256`."""
+        return plumbing.object_format(self.head)
+
+    @property
+    def machine(self) -> str:
+        """Empty: only processes of one machine work on a repository with a checkout."""
+        return ""
+
+    @property
     def git(self) -> plumbing.Git:
         """Plumbing on the common git directory, hooks off."""
         return plumbing.Git(self.git_dir)
