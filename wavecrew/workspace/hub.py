@@ -12,23 +12,29 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wavecrew.errors import GitFailed, UsageError
 from wavecrew.workspace.git import Ended, Git, object_format, object_id
-from wavecrew.workspace.refs import SNAPSHOTS, checked
+from wavecrew.workspace.refs import ATTIC, BRANCHES, SNAPSHOTS, checked
 from wavecrew.workspace.remote import Patience, Remote, lines_of
 from wavecrew.workspace.skeleton import write_skeleton
 
 _INCOMING = "refs/incoming"
-"""Where a fetch puts what it brought, each under a name of its own: two never meet."""
+_BROUGHT = "refs/brought"
+"""Commits that were asked for by id."""
+_NOT_THERE = re.compile(
+    rb"couldn't find remote ref|not our ref|does not allow request for unadvertised object"
+)
 _LITTER_S = 3600.0
 _FORMAT = re.compile(rb"object-format=(sha1|sha256)")
-_FETCH = (
+FETCH = (
     "fetch",
     "--quiet",
     "--no-tags",
@@ -36,6 +42,8 @@ _FETCH = (
     "--no-auto-maintenance",
     "--no-recurse-submodules",
 )
+PUSH = ("push", "--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
+"""Of one ref at a time, which is atomic by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class HubRepository:
         folder = folder.resolve()
         git_dir = folder / "repo.git"
         if git_dir.is_dir():
-            _listed(remote, Git(git_dir), ("{url}", "HEAD"))
+            listed(remote, Git(git_dir), ("{url}", "HEAD"))
         else:
             _make(git_dir, _format_of(remote, folder))
         kind = Git(git_dir).run("rev-parse", "--show-object-format").decode().strip()
@@ -117,14 +125,13 @@ class HubRepository:
 
     def _push(self, name: str, new: str | None, old: str | None) -> bool:
         lease = f"--force-with-lease={name}:{object_id(old) if old else ''}"
-        args = ("push", "--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
         spec = f"{new or ''}:{name}"
 
         def push(again: bool) -> bool:
             if again and (now := self._at_hub(name)) != old:
                 return now == new or self._went_on_from(name, new)
             limit_s = self.remote.patience.transfer_s
-            ended = self.remote.call(self.git, *args, lease, "{url}", spec, limit_s=limit_s)
+            ended = self.remote.call(self.git, *PUSH, lease, "{url}", spec, limit_s=limit_s)
             return self._pushed(name, new, old, ended)
 
         return self.remote.insist(push)
@@ -158,30 +165,54 @@ class HubRepository:
 
     def _at_hub(self, name: str) -> str | None:
         kind = ("--heads",) if name.startswith("refs/heads/") else ()
-        listed = _listed(self.remote, self.git, (*kind, "{url}", name))
-        return next((commit for commit, there in lines_of(listed) if there == name), None)
+        said = listed(self.remote, self.git, (*kind, "{url}", name))
+        return next((commit for commit, there in lines_of(said) if there == name), None)
 
     def _fetched(self, name: str) -> str | None:
         """The commit `name` stands for at the hub, brought here with all it needs."""
-        landing = f"{_INCOMING}/{secrets.token_hex(8)}"
-
-        def fetch(_again: bool) -> str | None:
-            limit_s = self.remote.patience.transfer_s
-            args = (*_FETCH, "{url}", f"+{name}:{landing}")
-            ended = self.remote.call(self.git, *args, limit_s=limit_s)
-            if ended.code == 0:
-                return self._known(landing)
-            if b"couldn't find remote ref" in ended.stderr:
+        with self._landing() as landing:
+            if not self._fetch(f"+{name}:{landing}/one"):
                 return None
+            commit = self._known(f"{landing}/one")
+            if commit is None:  # so git leaves out what a shallow repository cuts off
+                silent = Ended(0, b"", b"shallow update not allowed")
+                raise self.remote.meaning(self.git, "fetch", silent)
+            self._remember(name, commit)
+            return commit
+
+    def bring(self, commit: str) -> bool:
+        """By its id; from a hub that only serves the tips of refs, with all refs of all runs."""
+        with self._landing() as landing:
+            everything = (f"+{BRANCHES}/*:{landing}/heads/*", f"+{ATTIC}/*:{landing}/attic/*")
+            if not self._fetch(f"+{object_id(commit)}:{landing}/one"):
+                self._fetch(*everything)
+            if self.git.call("cat-file", "-e", f"{commit}^{{commit}}").code != 0:
+                return False
+            self._remember(f"{_BROUGHT}/{commit}", commit)
+            return True
+
+    def _fetch(self, *specs: str) -> bool:
+        """False when the hub has no such ref, or does not give out such a commit."""
+
+        def fetch(_again: bool) -> bool:
+            limit_s = self.remote.patience.transfer_s
+            ended = self.remote.call(self.git, *FETCH, "{url}", *specs, limit_s=limit_s)
+            if ended.code == 0:
+                return True
+            if _NOT_THERE.search(ended.stderr):
+                return False
             raise self.remote.meaning(self.git, "fetch", ended)
 
+        return self.remote.insist(fetch)
+
+    @contextmanager
+    def _landing(self) -> Iterator[str]:
+        """Where a fetch puts what it brings: a name of its own each time, so two never meet."""
+        landing = f"{_INCOMING}/{secrets.token_hex(8)}"
         try:
-            commit = self.remote.insist(fetch)
-            if commit:
-                self._remember(name, commit)
-            return commit
+            yield landing
         finally:
-            (self.git_dir / landing).unlink(missing_ok=True)
+            shutil.rmtree(self.git_dir / landing, ignore_errors=True)
 
     # what is known here
 
@@ -203,8 +234,7 @@ class HubRepository:
             *store.glob("pack/tmp_*"),
             *store.glob("pack/*.lock"),
             *store.glob("??/tmp_obj_*"),
-            *self.git_dir.glob("incoming/*"),
-            *(self.git_dir / _INCOMING).glob("*"),
+            *(self.git_dir / _INCOMING).glob("*/**/*"),
             *self.git_dir.glob("new-*"),
         )
         for path in litter:
@@ -213,8 +243,8 @@ class HubRepository:
                     path.unlink()
 
 
-def _listed(remote: Remote, git: Git, args: tuple[str, ...]) -> bytes:
-    """What `git ls-remote` says."""
+def listed(remote: Remote, git: Git, args: tuple[str, ...]) -> bytes:
+    """What `git ls-remote` with these arguments says, `{url}` among them."""
 
     def ask(_again: bool) -> bytes:
         ended = remote.call(git, "ls-remote", *args, limit_s=remote.patience.quick_s)
@@ -230,8 +260,7 @@ def _format_of(remote: Remote, folder: Path) -> str:
     with tempfile.TemporaryDirectory(dir=folder, prefix="asking-") as scratch:
         git = Git(Path(scratch) / "none.git")
         write_skeleton(git.git_dir, object_format="sha1")
-        listed = _listed(remote, git, ("{url}",))
-        for commit, _ in lines_of(listed):
+        for commit, _ in lines_of(listed(remote, git, ("{url}",))):
             return object_format(commit)
         said = remote.insist(
             lambda _again: (

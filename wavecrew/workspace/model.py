@@ -104,6 +104,10 @@ class Repository(Protocol):
         """The commit a full ref name stands for now, its objects at hand; None: no such ref."""
         ...
 
+    def bring(self, commit: str) -> bool:
+        """Fetch a commit that another machine made, with all it needs; False when nobody has it."""
+        ...
+
     def tips(self) -> tuple[str, ...]:
         """Commits whose whole history is in `git_dir`: what need not be copied there again."""
         ...

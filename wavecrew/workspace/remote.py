@@ -56,49 +56,49 @@ PASSED_ON = (
 """Variables of ours that a network git sees; all others, above all GIT_DIR, stay out."""
 _REFUSED = (
     (
-        rb"hash algorithm|mismatched algorithms|object format",
+        r"hash algorithm|mismatched algorithms|object format",
         "it keeps its objects in another format (SHA-1 or SHA-256) than this repository",
         "make the hub with `git init --bare --object-format=...` like the repository",
     ),
     (
-        rb"No space left on device|Disk quota exceeded|unable to write .*: quota",
+        r"No space left on device|Disk quota exceeded|unable to write .*: quota",
         "its disk is full",
         "free some space there and resume; nothing is lost",
     ),
     (
-        rb"hook declined|protected branch|pre-receive",
+        r"hook declined|protected branch|pre-receive",
         "a rule or hook there declines the push",
         "allow pushes, forced ones too, below refs/heads/wavecrew/ and refs/wavecrew/",
     ),
     (
-        rb"checked out branch|branch is currently checked out",
+        r"checked out branch|branch is currently checked out",
         "it has a checkout, and that has a run's branch open",
         "use a bare repository: `git init --bare`",
     ),
     (
-        rb"shallow update not allowed|attempt to fetch/clone from a shallow",
+        r"shallow update not allowed|attempt to fetch/clone from a shallow",
         "a shallow clone cannot be exchanged with it",
         "make the clone complete: `git fetch --unshallow`",
     ),
     (
-        rb"dubious ownership",
+        r"dubious ownership",
         "git does not trust the owner of its folder",
         "make it this user's, or name it in safe.directory of the git configuration",
     ),
     (
-        rb"Authentication failed|Permission denied|could not read (Username|Password)"
-        rb"|Host key verification failed|returned error: 40[13]|insufficient permission"
-        rb"|service not enabled|access denied",
+        r"Authentication failed|Permission denied|could not read (Username|Password)"
+        r"|Host key verification failed|returned error: 40[13]|insufficient permission"
+        r"|service not enabled|access denied",
         "it does not let this user in, or not for this",
         "`git push` to it by hand as this user shows what is missing",
     ),
     (
-        rb"transport '[^']*' not allowed|unable to find remote helper",
+        r"transport '[^']*' not allowed|unable to find remote helper",
         "its address is of a kind that is not used here",
         "a path, file://, ssh:// or https:// works",
     ),
     (
-        rb"exists; cannot create",
+        r"exists; cannot create",
         "a branch there stands where the runs keep their branches",
         "rename it: no branch may be called 'wavecrew' or 'wavecrew/<run>'",
     ),
@@ -211,16 +211,16 @@ class Remote:
         """
         if not pushing and b"remote: " not in ended.stderr:
             refuse_full_disk(ended.stderr, git.git_dir)
-        said = ended.stderr + ended.stdout
-        text = _readable(said, self)
-        for pattern, meaning, mend in _REFUSED:
-            if re.search(pattern, said):
-                raise HubRefused(
-                    f"the hub refuses: {meaning} ({text})", where=self.shown, mend=mend
-                )
-        if b"unknown option" in said or b"unknown switch" in said:
-            return GitFailed(f"git {what} is too old: {text}", mend="Install git 2.38 or newer.")
-        return Trouble(f"git {what} ended with {ended.code}: {text}")
+        text = _readable(ended.stderr + ended.stdout, self)
+        for pattern, means, mend in _REFUSED:
+            if re.search(pattern, text):
+                what = f"the hub refuses: {means} ({_cut(text)})"
+                return HubRefused(what, where=self.shown, mend=mend)
+        if "unknown option" in text or "unknown switch" in text:
+            return GitFailed(
+                f"git {what} is too old: {_cut(text)}", mend="Install git 2.38 or newer."
+            )
+        return Trouble(f"git {what} ended with {ended.code}: {_cut(text)}")
 
     def drop_stale_lock(self, name: str) -> None:
         """Remove the lock of a push that was killed, where the hub is a folder of this machine.
@@ -280,4 +280,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _readable(said: bytes, remote: Remote) -> str:
     text = said.decode("utf-8", "replace").replace(remote.url, remote.shown)
-    return _USER_INFO.sub("", " ".join(text.split()))[-500:]
+    return _USER_INFO.sub("", " ".join(text.split()))
+
+
+def _cut(text: str) -> str:
+    """Beginning and end: git says first what happened, a proxy or a hook may say it last."""
+    return text if len(text) <= 600 else f"{text[:400]} ... {text[-200:]}"

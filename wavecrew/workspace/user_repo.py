@@ -96,6 +96,10 @@ class UserRepository:
         ended = self.git.call("show-ref", "--verify", "--hash", "--", name)
         return ended.stdout.decode().strip() if ended.code == 0 else None
 
+    def bring(self, commit: str) -> bool:
+        """Nothing can be brought here: all work for this repository is done beside it."""
+        return False
+
     def tips(self) -> tuple[str, ...]:
         """HEAD and the branches of all runs: what need not be copied here again."""
         listed = self.git.run("for-each-ref", "--format=%(objectname)", f"{BRANCHES}/")
