@@ -61,6 +61,7 @@ class Parts:
             run=self.spec.run,
             folder=self.folder.root,
             sandbox=self.sandbox,
+            machine=self.repository.machine,
         )
 
     def at_work(self) -> bool:
