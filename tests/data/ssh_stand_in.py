@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO
+from typing import IO
 
 
 def take(control: Path, service: str) -> list[str]:
@@ -39,7 +39,7 @@ def take(control: Path, service: str) -> list[str]:
     return [""]
 
 
-def advertisement(source: BinaryIO) -> bytes:
+def advertisement(source: IO[bytes]) -> bytes:
     """Packet lines up to the first flush."""
     said = b""
     while True:
@@ -50,7 +50,7 @@ def advertisement(source: BinaryIO) -> bytes:
         said += source.read(int(head, 16) - 4)
 
 
-def send(source: int, target: BinaryIO, most: int) -> None:
+def send(source: int, target: IO[bytes], most: int) -> None:
     """Copy until the end or until so many bytes are over."""
     while most and (data := os.read(source, min(most, 65536))):
         target.write(data)

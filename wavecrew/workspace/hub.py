@@ -96,10 +96,9 @@ class HubRepository:
         return now
 
     def tips(self) -> tuple[str, ...]:
-        listed = self.git.run(
-            "for-each-ref", "--format=%(objectname)", "refs/heads", "refs/wavecrew"
-        )
-        return tuple(dict.fromkeys(listed.decode().split()))
+        known = (BRANCHES, "refs/wavecrew", _BROUGHT)
+        said = self.git.run("for-each-ref", "--format=%(objectname)", *known)
+        return tuple(dict.fromkeys(said.decode().split()))
 
     def update_ref(self, name: str, new: str, old: str | None) -> bool:
         """One push. When its reply was lost, the hub is asked before another is made.
@@ -228,18 +227,21 @@ class HubRepository:
 
     def _sweep(self) -> None:
         """Remove what calls that were killed have left, once nobody can be at it any more."""
-        before = time.time() - _LITTER_S
-        store = self.git_dir / "objects"
+        before, folder = time.time() - _LITTER_S, self.git_dir.parent
         litter = (
-            *store.glob("pack/tmp_*"),
-            *store.glob("pack/*.lock"),
-            *store.glob("??/tmp_obj_*"),
-            *(self.git_dir / _INCOMING).glob("*/**/*"),
+            *self.git_dir.glob("objects/pack/tmp_*"),
+            *self.git_dir.glob("objects/??/tmp_obj_*"),
+            *self.git_dir.glob(f"{_INCOMING}/*"),
             *self.git_dir.glob("new-*"),
+            *(path for name in ("asking-*", "making-*", "new-*") for path in folder.glob(name)),
         )
         for path in litter:
             with suppress(OSError):
-                if path.stat().st_mtime < before:
+                if path.lstat().st_mtime > before:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
                     path.unlink()
 
 

@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from wavecrew.errors import EnvironmentBroken, GitFailed, HubRefused, HubUnreachable, UsageError
+from wavecrew.errors import (
+    DiskFull,
+    EnvironmentBroken,
+    GitFailed,
+    HubRefused,
+    HubUnreachable,
+    UsageError,
+)
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.refs import attic_ref, ref_for, snapshots_ref
@@ -293,7 +300,7 @@ def test_what_killed_calls_left_is_swept_once_it_is_old(hub: Any) -> None:
         path.write_text(f"{hub.base}\n")
     hub.worker()
     assert all(path.exists() for path in litter)
-    for path in litter:
+    for path in (*litter, litter[-1].parent):
         os.utime(path, (1, 1))
     hub.worker()
     assert not any(path.exists() for path in litter)
@@ -367,32 +374,45 @@ def test_a_hub_that_lacks_objects_is_an_error_and_no_broken_copy(hub: Any) -> No
     assert mirror.repository.tips() == ()
 
 
-def test_a_full_disk_at_the_hub_stops_a_push_and_loses_nothing(hub: Any) -> None:
-    small = hub.shop.folder / "small"
-    small.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], capture_output=True
-    )
-    if mount.returncode != 0:
+@pytest.fixture
+def small(hub: Any) -> Iterator[Path]:
+    """A folder with room for a megabyte."""
+    folder: Path = hub.shop.folder / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("no file system can be mounted here")
-    try:
-        path = small / "hub.git"
-        hub.shop.git("clone", "-q", "--bare", "--template=", str(hub.path), str(path))
-        mirror = hub.worker(url=str(path))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_at_the_hub_stops_a_push_and_loses_nothing(hub: Any, small: Path) -> None:
+    path = small / "hub.git"
+    hub.shop.git("clone", "-q", "--bare", "--template=", str(hub.path), str(path))
+    mirror = hub.worker(url=str(path))
+    mirror.tip(hub.ref)
+    filler = small / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    commit = str(hub.shop.branch(mirror, hub.base, {"big": os.urandom(300_000)}))
+    with pytest.raises(HubRefused, match="disk is full") as caught:
+        mirror.publish(hub.ref, commit, hub.base)
+    assert caught.value.where == str(path)
+    assert mirror.tip(hub.ref) == hub.base
+    filler.unlink()
+    assert mirror.publish(hub.ref, commit, hub.base)
+
+
+def test_a_full_disk_of_the_worker_is_told_as_its_own(hub: Any, small: Path) -> None:
+    author = hub.worker("author")
+    author.tip(hub.ref)
+    mirror = hub.worker("small/w1")
+    commit = str(hub.shop.branch(author, hub.base, {"big": os.urandom(3_000_000)}))
+    assert author.publish(hub.ref, commit, hub.base)
+    with pytest.raises(DiskFull) as caught:
         mirror.tip(hub.ref)
-        filler = small / "filler"
-        with suppress(OSError), filler.open("wb", buffering=0) as file:
-            while file.write(b"x" * 4096):
-                pass
-        commit = str(hub.shop.branch(mirror, hub.base, {"big": os.urandom(300_000)}))
-        with pytest.raises(HubRefused, match="disk is full") as caught:
-            mirror.publish(hub.ref, commit, hub.base)
-        assert caught.value.where == str(path)
-        assert mirror.tip(hub.ref) == hub.base
-        filler.unlink()
-        assert mirror.publish(hub.ref, commit, hub.base)
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
+    assert str(small) in caught.value.where
 
 
 @pytest.mark.parametrize("url", ["", "--upload-pack=touch x", "a\nb", "/nowhere/at/all"])
