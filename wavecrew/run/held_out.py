@@ -16,23 +16,15 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from wavecrew.errors import EngineFault, PlanError
+from wavecrew.journal.shelf import Shelf
 from wavecrew.plan.settings import Check
 from wavecrew.run.spec import RunFolder, RunSpec
 
 DOCUMENT = "held-out.json"
 LARGEST = 64_000_000
 """Bytes of all held-out files; a database is no place for more."""
-
-
-class Shelf(Protocol):
-    """As far as it is needed here: documents of the run that every machine can read."""
-
-    def save(self, name: str, content: bytes) -> None: ...
-
-    def load(self, name: str) -> bytes | None: ...
 
 
 def ship(shelf: Shelf, spec: RunSpec) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
-from wavecrew.run.session import session_name
+from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace import attic
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.model import Author, TreeRejected
@@ -22,7 +22,7 @@ from wavecrew.workspace.snapshots import Snapshots
 from wavecrew.workspace.workspace import Workspace
 
 
-def state_in(line: str) -> str:
+def state_in(line: bytes) -> str:
     """Tree id that a line of an attempt journal names; empty when it names none."""
     record = json.loads(line)
     return str((record.get("reply") or {}).get("snapshot") or "")
@@ -57,13 +57,22 @@ def keep_state(
 
 
 def cut_moved(
-    parts: Parts, task: Task, attempt: int, base: str, folder: Path, *, tree: str, author: Author
+    parts: Parts,
+    task: Task,
+    attempt: int,
+    base: str,
+    folder: Path,
+    *,
+    tree: str,
+    sandbox: Sandbox,
+    author: Author,
 ) -> bool:
     """Cut the workspace of an attempt that began on another machine, at the state `tree`.
 
-    `tree` is the newest of its journal; the agent, resumed, puts its workspace
-    to it again, which now works. False when the hub never got that state: the
-    attempt cannot go on anywhere, `park_states` keeps what there is of it.
+    `sandbox` is the attempt's own (`Lessor.attempt`). `tree` is the newest of its
+    journal; the agent, resumed, puts its workspace to it again, which now works.
+    False when the hub never got that state: the attempt cannot go on anywhere,
+    `park_states` keeps what there is of it.
     """
     parts.mirror.need(base)
     if not _line(parts, task.id, attempt, base).fetch(tree):
@@ -73,7 +82,7 @@ def cut_moved(
         folder / "ws",
         parts.mirror.objects,
         base,
-        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
+        sandbox,
         setup=parts.spec.settings.workspace.setup,
         tree=tree,
         branch=task.id,

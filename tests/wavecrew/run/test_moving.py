@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from wavecrew.plan.model import Task
 from wavecrew.plan.settings import LeaseSettings
 from wavecrew.run.moving import cut_moved, drop_states, keep_state, park_states, state_in
 from wavecrew.run.parts import Parts
+from wavecrew.run.session import Copying
 from wavecrew.run.submission import AttemptDesk
-from wavecrew.run.wire import Gated, Submit, WorkspacePlace
+from wavecrew.run.wire import Assignment, Gated, Noted, Recorded, Submit, WorkspacePlace
 from wavecrew.sandbox.model import Caps
 from wavecrew.workspace import attic
 from wavecrew.workspace.model import ENGINE
 from wavecrew.workspace.refs import attic_ref, ref_for, snapshots_ref
+from wavecrew.workspace.snapshots import Snapshots
 from wavecrew.workspace.workspace import Workspace
 
 
@@ -44,7 +47,7 @@ def run(workspace: Workspace, shell: str) -> str:
 
 def moved(parts: Parts, task: Task, tree: str) -> Workspace:
     base, folder = parts.spec.base, parts.folder.attempt(task.id, 1)
-    assert cut_moved(parts, task, 1, base, folder, tree=tree, author=ENGINE)
+    assert cut_moved(parts, task, 1, base, folder, tree=tree, sandbox=parts.sandbox, author=ENGINE)
     return Workspace.open(folder / "ws", parts.mirror.objects, base, parts.sandbox)
 
 
@@ -54,7 +57,7 @@ def test_the_state_a_journal_line_names_is_read_from_it(tmp_path: Path) -> None:
     journal.exchange("model", {"x": 1}, lambda: {"text": "hello"})
     journal.mark_restored()
     journal.close()
-    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    lines = (tmp_path / "journal.jsonl").read_bytes().splitlines(keepends=True)
     assert [state_in(line) for line in lines] == ["", "a" * 40, "", "", ""]
 
 
@@ -108,7 +111,7 @@ def test_a_state_that_may_not_be_imported_stays_and_the_attempt_cannot_move(
     assert not keep_state(one, task.id, 1, place, refused)
     folder = other.folder.attempt(task.id, 1)
     given = (other, task, 1, other.spec.base)
-    assert not cut_moved(*given, folder, tree=refused, author=ENGINE)
+    assert not cut_moved(*given, folder, tree=refused, sandbox=other.sandbox, author=ENGINE)
     ref = park_states(*given, outcome="lost", detail="its machine is gone")
     assert ref == attic_ref("r1", task.id, 1)
     parked = other.repository.read_ref(ref)
@@ -182,3 +185,44 @@ def test_a_passed_commit_is_at_the_hub_before_the_log_names_it(
     assert isinstance(reply, Gated)
     assert reply.accepted
     assert len(seen) == 1
+
+
+def test_a_state_is_at_the_hub_before_the_record_that_names_it(
+    machines: list[Parts], task: Task, tmp_path: Path
+) -> None:
+    one, other = machines
+    workspace, place = begin(one, task)
+    run(workspace, "echo 'a = 2' >a.py")
+    tree = workspace.snapshot()
+    there: list[bool] = []
+
+    class Rows:
+        def append(self, conversation: str, number: int, line: bytes) -> None:
+            assert (conversation, number, state_in(line)) == (f"task/{task.id}/1", 1, tree)
+            states = Snapshots(other.mirror, "r1", task.id, 1, other.spec.base)
+            there.append(states.fetch(tree))
+
+        def lines(self, conversation: str) -> tuple[bytes, ...]:
+            return ()
+
+    one.records = Rows()
+    given = Assignment(
+        run="r1",
+        kind="task",
+        subject=task.id,
+        task=task,
+        attempt=1,
+        role=one.spec.role(task.agent),
+        model=one.spec.settings.model,
+        limits=one.spec.settings.limits,
+        sandbox=one.spec.settings.sandbox,
+        workspace=place,
+        journal=tmp_path / "journal.jsonl",
+        home=tmp_path / "home",
+        socket=tmp_path / "socket",
+        deadline_s=60,
+    )
+    desk = Copying(one, given, lambda request: Noted())
+    line = json.dumps({"record": "reply", "reply": {"snapshot": tree}}).encode() + b"\n"
+    assert desk(Recorded.of(1, line)) == Noted()
+    assert there == [True]
