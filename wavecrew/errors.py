@@ -12,6 +12,8 @@
     └── EnvironmentBroken              7   git, the sandbox, the model or the disk is missing
         ├── SandboxUnavailable
         ├── GitFailed
+        ├── HubUnreachable             the bare repository that workers share does not answer
+        ├── HubRefused                 it answers, and will not take what is pushed
         ├── ModelUnreachable
         ├── DiskFull
         ├── DatabaseLost             PostgreSQL is out of reach, or went away in the middle
@@ -97,6 +99,14 @@ class SandboxUnavailable(EnvironmentBroken):
 
 class GitFailed(EnvironmentBroken):
     pass
+
+
+class HubUnreachable(EnvironmentBroken):
+    """The hub did not answer, however often it was asked. Trying later may well work."""
+
+
+class HubRefused(EnvironmentBroken):
+    """The hub answered and refused: access, a hook, its disk, its kind. A person must mend it."""
 
 
 class ModelUnreachable(EnvironmentBroken):

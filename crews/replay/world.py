@@ -30,8 +30,9 @@ from wavecrew.run.budget import Purse
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox import open_sandbox
+from wavecrew.workspace.git import object_format
 from wavecrew.workspace.mirror import Mirror
-from wavecrew.workspace.skeleton import object_format, write_skeleton
+from wavecrew.workspace.skeleton import write_skeleton
 from wavecrew.workspace.user_repo import UserRepository
 
 

@@ -18,15 +18,13 @@ from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
-from wavecrew.workspace.user_repo import UserRepository
+from wavecrew.workspace.model import Repository
 
 SOCKETS = "wavecrew-"
 """How the folder of a run's sockets begins."""
 
 
-def real_parts(
-    spec: RunSpec, folder: RunFolder, repository: UserRepository, sandbox: Sandbox
-) -> Parts:
+def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox: Sandbox) -> Parts:
     """Everything the run works with, opened. The agent host starts importing at once."""
     log = SqliteEventLog(folder.events, spec.run)
     state = fold(log.read())

@@ -109,18 +109,18 @@ def _drive(
             engine.start()
             while not engine.wait(0.2):
                 watcher.tick()
-        return _ended(engine, parts, watcher)
+        return _ended(engine, parts, watcher, repository.root)
     except KeyboardInterrupt:
         parts.stop.request()
-        return _paused(engine, parts, watcher)
+        return _paused(engine, parts, watcher, repository.root)
     finally:
         shutil.rmtree(parts.sockets, ignore_errors=True)
         os.close(lock)
 
 
-def _ended(engine: Engine, parts: Parts, watcher: Watcher) -> int:
+def _ended(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
     if parts.stop.requested.is_set():
-        return _paused(engine, parts, watcher)
+        return _paused(engine, parts, watcher, root)
     outcome = engine.outcome()
     assert outcome is not None
     engine.close()
@@ -128,7 +128,7 @@ def _ended(engine: Engine, parts: Parts, watcher: Watcher) -> int:
     return int(outcome["exit_code"])
 
 
-def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
+def _paused(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
     """Everything parked; leave at once, since halted steps never return."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not cut the parking short
         signal.signal(number, signal.SIG_IGN)
@@ -140,7 +140,7 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher) -> int:
         print(f"wavecrew: {error}", file=sys.stderr)
     print(
         f"wavecrew: run {parts.spec.run} is paused, nothing is lost; "
-        f"go on with: wavecrew run --resume --repo {parts.repository.root}",
+        f"go on with: wavecrew run --resume --repo {root}",
         file=sys.stderr,
     )
     shutil.rmtree(parts.sockets, ignore_errors=True)

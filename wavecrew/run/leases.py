@@ -236,11 +236,18 @@ def unused(ports: range) -> bool:
     return True
 
 
-def database_name(prefix: str, place: Path, holder: str) -> str:
+def database_name(prefix: str, place: Path, holder: str, machine: str = "") -> str:
     """A name no other attempt of any run of any repository on this machine gets; the same again
-    when an attempt goes on after a crash."""
-    digest = hashlib.sha256(f"{place}\0{holder}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    words = re.sub(r"[^a-z0-9]+", "_", f"{prefix}_{holder}".lower()).strip("_")
+    when an attempt goes on after a crash.
+
+    `machine` tells machines apart that may share a database server: two of them
+    can work on the same attempt (the reaper takes one for dead that is not) from
+    folders of the same name.
+    """
+    whole = "\0".join(filter(None, (str(place), holder, machine)))
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    named = "_".join(filter(None, (prefix, machine, holder)))
+    words = re.sub(r"[^a-z0-9]+", "_", named.lower()).strip("_")
     return f"{words[: LONGEST_DATABASE - 11].rstrip('_')}_{digest}"
 
 

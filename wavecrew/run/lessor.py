@@ -22,14 +22,25 @@ class Lessor:
     """One per engine process. Thread-safe."""
 
     def __init__(
-        self, settings: LeaseSettings, *, git_dir: Path, run: str, folder: Path, sandbox: Sandbox
+        self,
+        settings: LeaseSettings,
+        *,
+        git_dir: Path,
+        run: str,
+        folder: Path,
+        sandbox: Sandbox,
+        machine: str = "",
     ) -> None:
-        """`git_dir`: the repository's, whose runs share one table. `folder`: the run's."""
+        """`git_dir`: the repository's, whose runs share one table. `folder`: the run's.
+
+        `machine` is part of every name that counts beyond this machine.
+        """
         self._settings = settings
         self._git_dir = git_dir
         self._run = run
         self._folder = folder
         self._sandbox = sandbox
+        self._machine = machine
         self._lock = threading.Lock()
         self._leases: Leases | None = None
         self._over = threading.Event()
@@ -46,7 +57,7 @@ class Lessor:
             env |= {"WAVECREW_PORT_BASE": str(base), "WAVECREW_PORT_COUNT": str(settings.ports)}
         things: list[Thing] = []
         for name in settings.databases:
-            database = database_name(name, self._git_dir, self._named(holder))
+            database = database_name(name, self._git_dir, self._named(holder), self._machine)
             things.append(Thing("database", database))
             env.setdefault("WAVECREW_DATABASE", database)
             env[f"WAVECREW_DATABASE_{name.upper()}"] = database

@@ -19,14 +19,14 @@ from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.run.stop import Stop
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
-from wavecrew.workspace.user_repo import UserRepository
+from wavecrew.workspace.model import Repository
 
 
 @dataclass
 class Parts:
     spec: RunSpec
     folder: RunFolder
-    repository: UserRepository
+    repository: Repository
     mirror: Mirror
     sandbox: Sandbox
     """Where gates and checkouts run; a stop cuts them short."""
@@ -61,6 +61,7 @@ class Parts:
             run=self.spec.run,
             folder=self.folder.root,
             sandbox=self.sandbox,
+            machine=self.repository.machine,
         )
 
     def at_work(self) -> bool:

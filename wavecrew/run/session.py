@@ -16,6 +16,7 @@ from wavecrew.errors import WavecrewError
 from wavecrew.journal.attempt import JournalTail
 from wavecrew.journal.records import Fenced, materialise
 from wavecrew.run.line import Line
+from wavecrew.run.moving import keep_state, state_in
 from wavecrew.run.parts import Parts
 from wavecrew.run.stall import Allowed, StallWatch
 from wavecrew.run.wire import Assignment, Noted, Recorded, Reply, Request
@@ -54,7 +55,7 @@ def run_session(
     assignment = assignment.model_copy(update={"copied": parts.records is not None})
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
     watch = StallWatch(Allowed.of(assignment), time.monotonic)
-    desk = _Copying(parts, assignment.conversation, answer)
+    desk = Copying(parts, assignment, answer)
     watched = _watched(watch, desk)
     parts.sessions.add(name)
     left = Left(by_itself=True)
@@ -113,15 +114,19 @@ def socket_for(parts: Parts) -> Path:
 _numbers = itertools.count(1)
 
 
-class _Copying:
+class Copying:
     """A desk in front of which lines of the journal go into the run's records.
 
-    When that fails there is no reply: the agent must not go on, nor the engine.
+    The state of the workspace that a line names is at the hub before the line
+    counts. When either fails there is no reply: the agent must not go on, nor the
+    engine.
     """
 
-    def __init__(self, parts: Parts, conversation: str, answer: Callable[[Request], Reply]) -> None:
+    def __init__(
+        self, parts: Parts, assignment: Assignment, answer: Callable[[Request], Reply]
+    ) -> None:
         self._parts = parts
-        self._conversation = conversation
+        self._assignment = assignment
         self._answer = answer
         self.fenced = False
 
@@ -130,11 +135,18 @@ class _Copying:
         if not isinstance(request, Recorded) or records is None:
             return self._answer(request)
         try:
-            records.append(self._conversation, request.number, request.line)
+            self._keep_state(request.line)
+            records.append(self._assignment.conversation, request.number, request.line)
         except WavecrewError as error:
             self.fenced = isinstance(error, Fenced)
             self._parts.stop.halt(error)
         return Noted()
+
+    def _keep_state(self, line: bytes) -> None:
+        given = self._assignment
+        tree = state_in(line) if given.kind == "task" else ""
+        if tree:
+            keep_state(self._parts, given.subject, given.attempt, given.workspace, tree)
 
 
 def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:

@@ -14,6 +14,7 @@ from wavecrew.gates.model import Finding, GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
+from wavecrew.run.branches import publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.reports import save_report, saved_report
@@ -39,6 +40,8 @@ class AttemptDesk(Desk):
             report = known or self.parts.unless_stopping(self._judge(request, stem))
         accepted = report.verdict == "pass"
         commit = self._commit(request, report) if accepted else ""
+        if commit:  # before the log names it: this machine may be gone when another reads that
+            publish(self.parts, self._task, commit)
         self._record(request, report, commit, stem)
         left = max(0, self._role.attempts - self._refused())
         return wire.Gated(report=report, accepted=accepted, attempts_left=left)

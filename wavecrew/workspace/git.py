@@ -65,6 +65,11 @@ def object_id(text: str) -> str:
     return text
 
 
+def object_format(commit: str) -> str:
+    """`sha1` or `sha256`, told by the length of any object id of the repository."""
+    return "sha256" if len(commit) == 64 else "sha1"
+
+
 @dataclass(frozen=True, slots=True)
 class Git:
     """Git on one git directory. Thread-safe; every call is a process of its own."""

@@ -1,8 +1,9 @@
 """The run's bare repository: where trees are imported, merged and committed.
 
-It borrows the user's objects and adds its own, so nothing reaches the user's
-repository before it is published. Bare on purpose: git never reads attributes,
-filters or merge drivers of an agent's tree here.
+It borrows the objects of the run's repository (the user's own, or a worker's copy
+of the hub) and adds its own, so nothing reaches that before it is published. Bare
+on purpose: git never reads attributes, filters or merge drivers of an agent's tree
+here.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wavecrew.errors import GitFailed
 from wavecrew.sandbox.model import TREE, Command, Mount, Sandbox
 from wavecrew.workspace import importing, merging
-from wavecrew.workspace.git import Git, object_id, refuse_full_disk
+from wavecrew.workspace.git import Git, object_format, object_id, refuse_full_disk
 from wavecrew.workspace.model import (
     ENGINE,
     Author,
@@ -24,15 +25,15 @@ from wavecrew.workspace.model import (
     Conflicted,
     EntryFinding,
     Merged,
+    Repository,
 )
 from wavecrew.workspace.skeleton import (
     SNAP_DIR,
     Inside,
-    object_format,
     object_mounts,
     write_skeleton,
 )
-from wavecrew.workspace.user_repo import UserRepository, shallow_of
+from wavecrew.workspace.user_repo import shallow_of
 
 ENGINE_ENVIRONMENT = {
     "GIT_DIR": SNAP_DIR,
@@ -53,18 +54,20 @@ class Mirror:
     """All ids taken and given are full object ids. Thread-safe and safe across processes."""
 
     path: Path
-    repository: UserRepository
+    repository: Repository
     git: Git
+    _here: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Ids that were found; only asked for where other machines make commits too."""
 
     @classmethod
-    def open(cls, path: Path, repository: UserRepository) -> Mirror:
+    def open(cls, path: Path, repository: Repository) -> Mirror:
         """The mirror at `path`, made when it is not there yet."""
         path = path.resolve()
         if not path.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mirror-") as scratch:
                 fresh = Path(scratch) / "new"
-                write_skeleton(fresh, object_format=object_format(repository.head))
+                write_skeleton(fresh, object_format=repository.object_format)
                 try:
                     fresh.rename(path)
                 except OSError:
@@ -79,10 +82,31 @@ class Mirror:
         """All stores a workspace needs, the mirror's own first."""
         return (self.path / "objects", *self.repository.objects)
 
+    def need(self, *treeishes: str) -> None:
+        """Bring what another machine made and this one has not seen yet.
+
+        The readers below do it for what they are given. GitFailed when the hub
+        does not have it either.
+        """
+        unsure = [name for name in treeishes if name not in self._here]
+        if not unsure or not self.repository.machine:
+            return
+        asked = "".join(f"{object_id(name)}\n" for name in unsure)
+        said = self.git.run("cat-file", "--batch-check", stdin=asked.encode()).decode()
+        for line in said.splitlines():
+            name, _, rest = line.partition(" ")
+            if rest == "missing" and not self.repository.bring(name):
+                raise GitFailed(
+                    f"the commit {name} is on no machine that can be reached",
+                    where=str(self.repository.git_dir),
+                )
+            self._here.add(name)
+
     # reading
 
     def tree_of(self, treeish: str) -> str:
         """The tree of a commit; a tree is its own."""
+        self.need(treeish)
         text = self.git.run("rev-parse", "--verify", f"{object_id(treeish)}^{{tree}}")
         return text.decode().strip()
 
@@ -90,6 +114,7 @@ class Mirror:
         return self.git.run("mktree").decode().strip()
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        self.need(ancestor, commit)
         args = ("merge-base", "--is-ancestor", object_id(ancestor), object_id(commit))
         ended = self.git.call(*args)
         if ended.code > 1:
@@ -98,6 +123,7 @@ class Mirror:
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The newest common ancestor; None for histories that share nothing."""
+        self.need(one, other)
         args = ("merge-base", object_id(one), object_id(other))
         ended = self.git.call(*args)
         if ended.code > 1:
@@ -106,10 +132,12 @@ class Mirror:
 
     def changes(self, base: str, tree: str) -> tuple[Change, ...]:
         """Every path that differs, ordered by path bytes."""
+        self.need(base, tree)
         return tuple(change for change, _ in importing.raw_changes(self.git, base, tree))
 
     def diff(self, base: str, tree: str, path: str = "") -> str:
         """The unified diff, of everything or of one path or folder."""
+        self.need(base, tree)
         limit = ("--", path) if path else ()
         return self.git.run(
             "diff-tree",
@@ -202,16 +230,17 @@ class Mirror:
 
     def merge(self, ours: str, theirs: str) -> Merged | Conflicted:
         """Merge two commits without a working tree, convergence drivers included."""
+        self.need(ours, theirs)
         return merging.merge(self, object_id(ours), object_id(theirs))
 
     # to and from elsewhere
 
     def tip(self, ref: str) -> str | None:
-        """Where a ref of the user's repository stands now."""
+        """Where a ref of the repository stands now."""
         return self.repository.read_ref(ref)
 
     def publish(self, ref: str, commit: str, expected_old: str | None) -> bool:
-        """Copy a commit to the user's repository and let `ref` point at it.
+        """Copy a commit to the repository and let `ref` point at it.
 
         False when `ref` is not at `expected_old` (None: must not exist). Objects
         go first, so a kill in between leaves a ref that is old, never broken.
@@ -254,6 +283,7 @@ class Mirror:
 
     def _entries(self, treeish: str, paths: tuple[str, ...]) -> list[tuple[str, str, str]]:
         """(path, mode, blob) of files and links; `paths` limits to files or folders."""
+        self.need(treeish)
         limit = ("--", *paths) if paths else ()
         listed = self.git.run("ls-tree", "-r", "-z", "--full-tree", object_id(treeish), *limit)
         found = []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 from wavecrew.errors import ToolError
+from wavecrew.workspace.git import Git
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,60 @@ class Conflicted:
     @property
     def paths(self) -> tuple[str, ...]:
         return tuple(conflict.path for conflict in self.conflicts)
+
+
+class Repository(Protocol):
+    """Where the branches of a run stand: the user's own repository, or the hub of many workers.
+
+    Reading and moving refs asks the one place that counts; everything else is
+    about the git directory on this machine. Thread-safe, safe across processes
+    and against being killed: a ref is old or new, and what it names is whole.
+    """
+
+    @property
+    def git_dir(self) -> Path:
+        """Git directory on this machine; what is kept for all runs lies below it."""
+        ...
+
+    @property
+    def objects(self) -> tuple[Path, ...]:
+        """Object stores to read from. Agents can read all of them."""
+        ...
+
+    @property
+    def object_format(self) -> str:
+        """`sha1` or `sha256`."""
+        ...
+
+    @property
+    def machine(self) -> str:
+        """Tells this machine from others that work for the same repository; empty when none do."""
+        ...
+
+    @property
+    def git(self) -> Git:
+        """Plumbing on `git_dir`. What it says of refs may be older than what `read_ref` says."""
+        ...
+
+    def read_ref(self, name: str) -> str | None:
+        """The commit a full ref name stands for now, its objects at hand; None: no such ref."""
+        ...
+
+    def bring(self, commit: str) -> bool:
+        """Fetch a commit that another machine made, with all it needs; False when nobody has it."""
+        ...
+
+    def tips(self) -> tuple[str, ...]:
+        """Commits whose whole history is in `git_dir`: what need not be copied there again."""
+        ...
+
+    def update_ref(self, name: str, new: str, old: str | None) -> bool:
+        """Let `name` point at `new`, which `git_dir` has, if it still is at `old` (None: absent).
+
+        False when someone else moved it, then nothing has changed. UsageError
+        for a ref that is no run's.
+        """
+        ...
 
 
 class Report(Protocol):

@@ -13,6 +13,7 @@ from wavecrew.errors import UsageError
 
 BRANCHES = "refs/heads/wavecrew"
 ATTIC = "refs/wavecrew/attic"
+SNAPSHOTS = "refs/wavecrew/snapshots"
 INTEGRATION = "integration"
 LONGEST = 180
 """Bytes of one encoded id; a loose ref is a file whose name may have 255."""
@@ -53,6 +54,11 @@ def integration_ref(run: str) -> str:
 def attic_ref(run: str, task: str, attempt: int) -> str:
     """Where an attempt that was not merged is parked; only a person deletes it."""
     return f"{ATTIC}/{encode(run)}/{encode(task)}/{attempt}"
+
+
+def snapshots_ref(run: str, task: str, attempt: int) -> str:
+    """Where workers keep the states of an attempt at work, for whoever has to go on with it."""
+    return f"{SNAPSHOTS}/{encode(run)}/{encode(task)}/{attempt}"
 
 
 def checked(ref: str) -> str:

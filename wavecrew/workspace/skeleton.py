@@ -104,11 +104,6 @@ def write_skeleton(
         (git_dir / "shallow").write_text(cut)
 
 
-def object_format(commit: str) -> str:
-    """`sha1` or `sha256`, told by the length of any object id of the repository."""
-    return "sha256" if len(commit) == 64 else "sha1"
-
-
 def _value(text: str) -> str:
     clean = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{clean}"'

@@ -77,6 +77,16 @@ class UserRepository:
             raise RepositoryError(f"git cannot read it: {said}", where=str(path)) from error
 
     @property
+    def object_format(self) -> str:
+        """`sha1` or `sha256`."""
+        return plumbing.object_format(self.head)
+
+    @property
+    def machine(self) -> str:
+        """Empty: only processes of one machine work on a repository with a checkout."""
+        return ""
+
+    @property
     def git(self) -> plumbing.Git:
         """Plumbing on the common git directory, hooks off."""
         return plumbing.Git(self.git_dir)
@@ -85,6 +95,10 @@ class UserRepository:
         """The commit a full ref name stands for; None when there is no such ref."""
         ended = self.git.call("show-ref", "--verify", "--hash", "--", name)
         return ended.stdout.decode().strip() if ended.code == 0 else None
+
+    def bring(self, commit: str) -> bool:
+        """Nothing can be brought here: all work for this repository is done beside it."""
+        return False
 
     def tips(self) -> tuple[str, ...]:
         """HEAD and the branches of all runs: what need not be copied here again."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from wavecrew.errors import EnvironmentBroken, ToolError
 from wavecrew.sandbox.model import TREE, Caps, Command, Finished, Mount, Sandbox
 from wavecrew.workspace import scripts
-from wavecrew.workspace.git import object_id, refuse_full_disk
+from wavecrew.workspace.git import object_format, object_id, refuse_full_disk
 from wavecrew.workspace.mirror import ENGINE_ENVIRONMENT
 from wavecrew.workspace.model import ENGINE, Author, NestedRepository, SnapshotRefused
 from wavecrew.workspace.refs import encode
@@ -28,7 +28,6 @@ from wavecrew.workspace.skeleton import (
     GIT_DIR,
     SNAP_DIR,
     Inside,
-    object_format,
     object_mounts,
     write_skeleton,
 )

@@ -27,8 +27,9 @@ from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Caps, Sandbox
+from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
-from wavecrew.workspace.model import Author
+from wavecrew.workspace.model import Author, Repository
 from wavecrew.workspace.user_repo import UserRepository
 from wavecrew.workspace.workspace import Workspace
 
@@ -65,13 +66,21 @@ def user_repo(tmp_path: Path) -> Path:
 def parts(user_repo: Path, sandbox: Sandbox) -> Iterator[Parts]:
     """Run r1 of the tiny plan, as it stands right after its start."""
     repository = UserRepository.open(user_repo)
+    made = parts_of(repository, repository.head, sandbox)
+    repository.update_ref(made.spec.integration_ref, made.spec.base, None)
+    yield made
+    made.log.close()
+
+
+def parts_of(repository: Repository, base: str, sandbox: Sandbox) -> Parts:
+    """What one engine of run r1 works with."""
     loaded = load(TINY / "agents.yaml", TINY / "tasks.yaml", TINY / "wavecrew.toml")
     spec = RunSpec(
         run="r1",
         plan=loaded.plan,
         roles=tuple(loaded.roles.values()),
         settings=loaded.settings,
-        base=repository.head,
+        base=base,
         only=tuple(task.id for task in loaded.plan.tasks),
     )
     folder = RunFolder(repository.git_dir / "wavecrew" / "runs" / "r1")
@@ -94,9 +103,22 @@ def parts(user_repo: Path, sandbox: Sandbox) -> Iterator[Parts]:
         clock=lambda: 1_700_000_000,
     )
     log.on_append = lambda event: apply(made.state, event)
-    repository.update_ref(spec.integration_ref, spec.base, None)
+    return made
+
+
+@pytest.fixture
+def machines(user_repo: Path, sandbox: Sandbox, tmp_path: Path) -> Iterator[list[Parts]]:
+    """Two machines that work for run r1 over one hub, each with a folder of its own."""
+    hub = tmp_path / "hub.git"
+    git(user_repo, "init", "-q", "--bare", str(hub))
+    base = git(user_repo, "rev-parse", "HEAD")
+    git(user_repo, "push", "-q", str(hub), f"{base}:refs/heads/wavecrew/r1/integration")
+    folders = (tmp_path / name for name in ("one", "other"))
+    made = [parts_of(HubRepository.open(str(hub), f), base, sandbox) for f in folders]
     yield made
-    log.close()
+    for parts in made:
+        parts.lessor.close()
+        parts.log.close()
 
 
 class Worked:

@@ -256,6 +256,15 @@ def test_names_of_databases_differ_and_are_plain(one: str, other: str) -> None:
         assert name.replace("_", "").isalnum()
 
 
+def test_names_of_databases_differ_between_machines_that_share_a_server() -> None:
+    names = [database_name("app", Path("/w"), "r1/1.1/1", machine) for machine in ("", "0a", "0b")]
+    assert len(set(names)) == 3
+    assert names[1].startswith("app_0a_r1_1_1_1_")
+    assert names[1] == database_name("app", Path("/w"), "r1/1.1/1", "0a")
+    longest = database_name("app" * 20, Path("/w"), "r1/1.1/1", "0a1b2c3d")
+    assert len(longest) <= LONGEST_DATABASE
+
+
 def lessor(tmp_path: Path, sandbox: Any, run: str = "r1", **asked: Any) -> Lessor:
     return Lessor(
         LeaseSettings(**asked),

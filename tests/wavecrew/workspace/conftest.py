@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,11 @@ import pytest
 from wavecrew.plan.settings import SandboxSettings
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Caps, Sandbox
+from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Author
+from wavecrew.workspace.refs import integration_ref
+from wavecrew.workspace.remote import Patience
 from wavecrew.workspace.user_repo import UserRepository
 from wavecrew.workspace.workspace import Workspace
 
@@ -76,6 +80,73 @@ class Shop:
 
     def put(self, mirror: Mirror, commit: str, ref: str) -> None:
         assert mirror.publish(ref, commit, None)
+
+
+SSH = Path(__file__).resolve().parents[2] / "data" / "ssh_stand_in.py"
+HASTY = Patience(quick_s=20, transfer_s=20, tries=4, pause_s=0.05)
+
+
+@dataclass
+class Hub:
+    """A bare repository, the workers that share it, and a line to it that can be harmed."""
+
+    shop: Shop
+    base: str
+    """Where the integration branch of run r1 begins."""
+    ref: str = integration_ref("r1")
+
+    @property
+    def path(self) -> Path:
+        return self.shop.folder / "hub.git"
+
+    @property
+    def control(self) -> Path:
+        return self.shop.folder / "line"
+
+    @property
+    def ssh(self) -> str:
+        """Address over the stand-in for ssh, see tests/data/ssh_stand_in.py."""
+        return f"ssh://hub{self.path}"
+
+    def worker(self, name: str = "w1", url: str = "", patience: Patience = HASTY) -> Mirror:
+        folder = self.shop.folder / name
+        repository = HubRepository.open(url or str(self.path), folder, patience)
+        return Mirror.open(folder / "run" / "mirror.git", repository)
+
+    def at(self, ref: str = "") -> str:
+        """The commit a ref has at the hub itself; empty when there is none."""
+        return self.git("for-each-ref", "--format=%(objectname)", ref or self.ref)
+
+    def git(self, *args: str) -> str:
+        return self.shop.git(*args, cwd=self.path)
+
+    def harm(self, *faults: str) -> None:
+        (self.control / "faults").write_text("".join(f"{fault}\n" for fault in faults))
+
+    def calls(self) -> list[str]:
+        """What was asked over the line since this was asked last."""
+        path = self.control / "calls"
+        said = path.read_text().split() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return said
+
+    def hook(self, name: str, text: str) -> None:
+        path = self.path / "hooks" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def hub(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    base = shop.start({"a": "1\n", "b": "1\n"})
+    made = Hub(shop, base)
+    made.control.mkdir()
+    shop.git("init", "-q", "--bare", str(made.path))
+    shop.git("push", "-q", str(made.path), f"{base}:{made.ref}")
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{sys.executable} -S -E {SSH} {made.control}")
+    monkeypatch.setenv("GIT_SSH_VARIANT", "ssh")
+    return made
 
 
 @pytest.fixture(scope="session")
