@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from wavecrew.workspace.drivers.alembic import AlembicHeads
 from wavecrew.workspace.drivers.python_imports import PythonImports
+from wavecrew.workspace.drivers.uv_lock import UV_LOCK
 from wavecrew.workspace.model import ConvergenceDriver
 
-DRIVERS: tuple[ConvergenceDriver, ...] = (PythonImports(), AlembicHeads())
+DRIVERS: tuple[ConvergenceDriver, ...] = (
+    PythonImports(),
+    UV_LOCK,
+    AlembicHeads(),
+)
