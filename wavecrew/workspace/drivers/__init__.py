@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wavecrew.workspace.drivers.alembic import AlembicHeads
+from wavecrew.workspace.drivers.npm_lock import NPM_LOCK, NPM_MANIFEST
 from wavecrew.workspace.drivers.python_imports import PythonImports
 from wavecrew.workspace.drivers.uv_lock import UV_LOCK
 from wavecrew.workspace.model import ConvergenceDriver
@@ -10,5 +11,7 @@ from wavecrew.workspace.model import ConvergenceDriver
 DRIVERS: tuple[ConvergenceDriver, ...] = (
     PythonImports(),
     UV_LOCK,
+    NPM_MANIFEST,
+    NPM_LOCK,
     AlembicHeads(),
 )
