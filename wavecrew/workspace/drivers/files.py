@@ -32,9 +32,9 @@ class FileDriver:
     """Whether a file can be what its tool wrote. Asked of both sides and of git's merge of them."""
 
     def converge(self, trees: Trees, view: MergeView) -> Converged | None:
-        marked = {c.path for c in view.conflicts if self._is_marked(c)}
+        marked = {c.path: c.kind for c in view.conflicts if self._is_marked(c)}
         doubtful = self._changed_by_both(trees, view) - {c.path for c in view.conflicts}
-        wanted = sorted(marked | doubtful)
+        wanted = sorted({*marked, *doubtful})
         if not wanted:
             return None
         base, ours, theirs, tree = (
@@ -45,6 +45,8 @@ class FileDriver:
         for path in wanted:
             one, other = ours.get(path), theirs.get(path)
             if one is None or other is None or one == other:  # a link, or nothing to merge
+                continue
+            if path not in base and marked.get(path) != "add/add":  # both moved it here
                 continue
             if path in doubtful and not self._is_broken(one, other, tree.get(path)):
                 continue

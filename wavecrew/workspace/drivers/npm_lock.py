@@ -17,6 +17,9 @@ from wavecrew.workspace.drivers.npm_json import Document, Table, in_lock_order, 
 
 LARGEST_MANIFEST = 1_000_000
 LARGEST_NPM_LOCK = 8_000_000
+LONGEST_PLACE = 500
+MOST_DEPENDENCIES = 100_000
+"""Beyond these, looking up where node finds what takes too long."""
 _MODULES = "node_modules/"
 _WISHES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 _FLAGS = ("dev", "optional", "devOptional", "peer")
@@ -74,7 +77,10 @@ def _read_lock(data: bytes) -> Document | None:
     packages = document.value.get("packages")
     if not isinstance(packages, dict) or not isinstance(packages.get(""), dict):
         return None
-    return document if all(map(_is_package, packages.values())) else None
+    if max(map(len, packages)) > LONGEST_PLACE or not all(map(_is_package, packages.values())):
+        return None
+    wishes = sum(len(p.get(kind, {})) for p in packages.values() for kind in _WISHES)
+    return document if wishes <= MOST_DEPENDENCIES else None
 
 
 def _is_package(package: object) -> bool:

@@ -7,6 +7,7 @@ clash. Items of a list that have an id or a name are known by it.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ _DASHES = re.compile(r"[ -]*")
 
 
 def is_yaml(path: str) -> bool:
-    return path.endswith((".yml", ".yaml"))
+    """Lock files are left out: what two of them say together was never resolved."""
+    return path.endswith((".yml", ".yaml")) and "lock" not in posixpath.basename(path)
 
 
 def merge_yamls(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:

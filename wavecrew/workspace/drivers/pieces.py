@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from wavecrew.workspace.drivers.entries import Clash, merge_items, merge_one
 
+MOST_LINES = 40_000
 DEEPEST = 40
 """Pieces inside pieces; beyond that a file is left alone."""
 
@@ -54,7 +55,7 @@ def merge_pieces(
             return ours
         if not joins_new or ours.items is None or theirs.items is None:
             raise Clash("", ours.text.strip(), theirs.text.strip())
-        base = replace(ours, items=())
+        base = _empty(ours)
 
     def both(old: Piece | None, one: Piece, other: Piece) -> Piece:
         return merge_pieces(old, one, other, joins_new=joins_new)
@@ -96,11 +97,13 @@ def merge_files(
         texts = [side.decode("utf-8") for side in (base, ours, theirs)]
     except UnicodeDecodeError:
         return None
+    if max(text.count("\n") for text in texts) > MOST_LINES:
+        return None
     ending = "\r\n" if "\r\n" in texts[1] else "\n"
     old, one, other = (parse(_ended(text, ending)) for text in texts)
     if one is None or other is None or (old is None and base):
         return None
-    merged = merge_pieces(old or replace(one, items=()), one, other, joins_new=joins_new)
+    merged = merge_pieces(old or _empty(one), one, other, joins_new=joins_new)
     text = merged.text
     again = parse(text)
     if again is None or again.meaning != merged.meaning:
@@ -113,6 +116,11 @@ def merge_files(
 def lines_of(text: str) -> list[str]:
     """The lines with their breaks; other signs that Python takes for breaks are none here."""
     return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def _empty(piece: Piece) -> Piece:
+    """Where a piece was made: nothing of it is there yet."""
+    return Piece("", piece.name, items=(), joint=piece.joint)
 
 
 def _ended(text: str, ending: str) -> str:

@@ -57,10 +57,12 @@ class PythonImports:
             if not conflict.path.endswith(".py") or conflict.kind not in ("content", "add/add"):
                 continue
             sides = [trees.read(side, conflict.path) for side in (view.ours, view.theirs)]
-            base = trees.read(view.base, conflict.path) or b""
+            base = trees.read(view.base, conflict.path)
             if sides[0] is None or sides[1] is None:
                 continue
-            marked = trees.merge_text(base, sides[0], sides[1], MARKER)
+            if base is None and conflict.kind == "content":  # both moved it here
+                continue
+            marked = trees.merge_text(base or b"", sides[0], sides[1], MARKER)
             if (merged := union(marked)) is not None:
                 files[conflict.path] = merged
         return Converged(files) if files else None

@@ -16,6 +16,8 @@ from wavecrew.workspace.drivers.pieces import Piece, lines_of, merge_files
 LARGEST_TOML = 300_000
 TALLEST_VALUE = 400
 """Lines of one value."""
+MOST_TRIED = 8_000_000
+"""Characters read to find where the values of a file end."""
 _TABLE = re.compile(r"\s*\[")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)[^;]*(;.*)?", re.DOTALL)
 _LISTS = re.compile(
@@ -48,7 +50,7 @@ def parse(text: str) -> Piece | None:
         return None
     tables = [Piece("", name="", items=())]
     keys: list[list[Piece]] = [[]]
-    lines, at, lead = lines_of(text), 0, ""
+    lines, at, lead, room = lines_of(text), 0, "", MOST_TRIED
     while at < len(lines):
         line = lines[at]
         if not line.strip() or line.lstrip().startswith("#"):
@@ -59,7 +61,8 @@ def parse(text: str) -> Piece | None:
             keys.append([])
             at, lead = at + 1, ""
             continue
-        end = _value_end(lines, at)
+        end, tried = _value_end(lines, at, room)
+        room -= tried
         if end is None:
             return None
         keys[-1].append(_entry(lines[at:end], lead, str(tables[-1].name).strip("[]")))
@@ -71,12 +74,17 @@ def parse(text: str) -> Piece | None:
     return Piece("", name="all", items=tuple(items), tail=lead)
 
 
-def _value_end(lines: list[str], at: int) -> int | None:
-    """Line behind the value that starts at line `at`."""
-    for end in range(at + 1, min(at + TALLEST_VALUE, len(lines)) + 1):
-        if _read("".join(lines[at:end])) is not None:
-            return end
-    return None
+def _value_end(lines: list[str], at: int, room: int) -> tuple[int | None, int]:
+    """(line behind the value that starts at line `at`, characters read to find it)."""
+    text, tried = "", 0
+    for end in range(at, min(at + TALLEST_VALUE, len(lines))):
+        text += lines[end]
+        tried += len(text)
+        if tried > room:
+            break
+        if _read(text) is not None:
+            return end + 1, tried
+    return None, tried
 
 
 def _entry(lines: list[str], lead: str, table: str) -> Piece:

@@ -8,39 +8,26 @@ neither side has resolved together stays a conflict, for `uv lock` to settle.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from wavecrew.workspace.drivers.entries import Clash, merge_entries, merge_values
 from wavecrew.workspace.drivers.files import FileDriver
+from wavecrew.workspace.drivers.uv_format import EXTRAS, GROUPS, Lock, Table, read, write
 
 LARGEST_LOCK = 4_000_000
-Table = dict[str, Any]
 Id = tuple[str, ...]
-MOST_OF_ONE_NAME = 64
-"""Versions of one package; more is no lock of this world."""
-_START = "\n[[package]]\n"
 _KEYS = (
     *("name", "version", "source", "resolution-markers", "dependencies", "sdist", "wheels"),
-    *("optional-dependencies", "dev-dependencies", "metadata"),
+    *(EXTRAS, GROUPS, "metadata"),
     *("requires-dist", "provides-extras", "requires-dev"),
 )
 """In uv's order."""
-_TABLES = ("optional-dependencies", "dev-dependencies", "metadata", "requires-dev")
 _LOCAL = frozenset({"editable", "virtual", "directory"})
 """Sources of packages that the repository itself holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    header: str
-    """All before the first package, as written."""
-    packages: list[Table]
 
 
 def is_uv_lock(path: str) -> bool:
@@ -79,49 +66,6 @@ def is_sound(data: bytes) -> bool:
     return all(len(found) == 1 for _, _, found in _edges(lock.packages))
 
 
-def read(data: bytes) -> Lock | None:
-    """None unless writing it again gives the same bytes."""
-    try:
-        text = data.decode("utf-8")
-        header, start, rest = text.partition(_START)
-        packages = tomllib.loads(start + rest).get("package", [])
-        settings = tomllib.loads(header)
-    except (ValueError, RecursionError):
-        return None
-    if (
-        "package" in settings
-        or not isinstance(packages, list)
-        or not all(map(_is_package, packages))
-    ):
-        return None
-    if max(Counter(p["name"] for p in packages).values(), default=0) > MOST_OF_ONE_NAME:
-        return None
-    lock = Lock(header, packages)
-    return lock if write(lock) == text else None
-
-
-def _is_package(package: object) -> bool:
-    if not isinstance(package, dict):
-        return False
-    texts = all(isinstance(package.get(key, ""), str) for key in ("name", "version"))
-    if not texts or "name" not in package or not isinstance(package.get("source"), dict):
-        return False
-    metadata = package.get("metadata", {})
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("provides-extras", []), list):
-        return False
-    lists = [package.get("dependencies", []), metadata.get("requires-dist", [])]
-    groups = (package.get("optional-dependencies"), package.get("dev-dependencies"))
-    for table in (*groups, metadata.get("requires-dev")):
-        if not isinstance(table, dict | None):
-            return False
-        lists += (table or {}).values()
-    return all(isinstance(items, list) and all(map(_is_named, items)) for items in lists)
-
-
-def _is_named(item: object) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("name"), str)
-
-
 def _header(ours: Lock, theirs: Lock) -> str:
     """Settings hold for every package, so a lock made under others cannot be joined."""
     if ours.header != theirs.header:
@@ -134,7 +78,7 @@ def _header(ours: Lock, theirs: Lock) -> str:
 
 def _id(package: Table) -> Id:
     markers = package.get("resolution-markers", ())
-    source = json.dumps(package["source"], sort_keys=True)
+    source = ", ".join(f"{key} {value}" for key, value in package["source"].items())
     return (package["name"], package.get("version", ""), source, *map(str, markers))
 
 
@@ -192,7 +136,7 @@ def _sorted(table: Table) -> Table:
     """As uv does: keys in a fixed order, groups and dependencies by name, nothing that is empty."""
     made: Table = {}
     for key, value in sorted(table.items(), key=lambda item: _place(item[0])):
-        if key in ("optional-dependencies", "dev-dependencies"):
+        if key in (EXTRAS, GROUPS):
             value = {group: _by_item_name(items) for group, items in sorted(value.items()) if items}
         elif key == "metadata":
             value = _sorted(value)
@@ -217,7 +161,7 @@ def _by_item_name(items: list[Table]) -> list[Table]:
 
 def _requirements(package: Table) -> Iterator[Table]:
     yield from package.get("dependencies", [])
-    for kind in ("optional-dependencies", "dev-dependencies"):
+    for kind in (EXTRAS, GROUPS):
         for items in package.get(kind, {}).values():
             yield from items
 
@@ -257,23 +201,23 @@ def _facts(lock: Lock) -> set[tuple[str, ...]]:
     facts: set[tuple[str, ...]] = set()
     for package, item, found in _edges(lock.packages):
         key, name = _id(package), item["name"]
-        asks = repr(wishes[key].get(name) if key in wishes else key)
+        asks = wishes[key].get(name, "") if key in wishes else repr(key)
         extras = set(map(str, item.get("extra", ())))
         got = (
-            (_id(one), sorted(extras.intersection(one.get("optional-dependencies", ()))))
+            (_id(one), sorted(extra for extra in extras if extra in one.get(EXTRAS, ())))
             for one in found
         )
         facts.add((asks, name, repr(sorted(extras)), *sorted(map(repr, got))))
     return facts
 
 
-def _wishes(metadata: Table) -> dict[str, list[str]]:
+def _wishes(metadata: Table) -> dict[str, str]:
     """name -> all that a package of the repository says about it."""
     wishes: dict[str, list[str]] = {}
     for items in (metadata.get("requires-dist", []), *metadata.get("requires-dev", {}).values()):
         for item in items:
             wishes.setdefault(item["name"], []).append(repr(item))
-    return {name: sorted(said) for name, said in wishes.items()}
+    return {name: repr(sorted(said)) for name, said in wishes.items()}
 
 
 def _problem(merged: Lock, ours: Lock, theirs: Lock) -> str:
@@ -286,51 +230,6 @@ def _problem(merged: Lock, ours: Lock, theirs: Lock) -> str:
     if unproven := sorted(_facts(merged) - _facts(ours) - _facts(theirs)):
         return f"{unproven[0][1]} was never resolved together with all that would need it"
     return ""
-
-
-def write(lock: Lock) -> str:
-    """The bytes uv writes."""
-    return lock.header + "".join(_START + _written(p, "package") for p in lock.packages)
-
-
-def _written(table: Table, path: str) -> str:
-    plain = {k: v for k, v in table.items() if not (k in _TABLES and isinstance(v, dict))}
-    text = "".join(f"{_key(key)} = {_array(key, value, path)}\n" for key, value in plain.items())
-    for key, value in table.items():
-        if key not in plain:
-            text += f"\n[{path}.{_key(key)}]\n" + _written(value, f"{path}.{key}")
-    return text
-
-
-def _key(key: str) -> str:
-    plain = key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key)
-    return key if plain else _text(key)
-
-
-def _array(key: str, value: Any, path: str) -> str:
-    if not isinstance(value, list) or not value or key == "provides-extras":
-        return _inline(value)
-    if len(value) == 1 and path.startswith("package.metadata"):
-        return _inline(value)
-    return "[\n" + "".join(f"    {_inline(item)},\n" for item in value) + "]"
-
-
-def _inline(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return _text(value)
-        case list():
-            return "[" + ", ".join(map(_inline, value)) + "]"
-        case dict():
-            inner = ", ".join(f"{_key(key)} = {_inline(item)}" for key, item in value.items())
-            return f"{{ {inner} }}" if inner else "{}"
-    return str(value)
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 UV_LOCK = FileDriver("uv_lock", is_uv_lock, merge_locks, LARGEST_LOCK, is_sound)

@@ -95,6 +95,14 @@ def test_a_link_is_no_file_to_merge() -> None:
     assert PLAIN.converge(trees, view) is None
 
 
+def test_a_file_that_both_moved_here_has_its_base_elsewhere() -> None:
+    trees = Trees({}, {"a.l": b"ab"}, {"a.l": b"ac"}, {"a.l": b"<<<"})
+    for kind, made in (("content", None), ("add/add", Converged({"a.l": b"abc"}))):
+        conflict = Conflict("a.l", kind, "")
+        view = MergeView("base", "ours", "theirs", "tree", (conflict,))
+        assert PLAIN.converge(trees, view) == made
+
+
 def test_a_clean_merge_that_broke_the_file_is_mended_or_told() -> None:
     assert converge(CHECKED, b"ab", b"ac", kind="", tree=b"abca") == Converged({"a.l": b"abc"})
     told = converge(CHECKED, b"AB", b"AC", kind="", tree=b"AA")

@@ -209,9 +209,19 @@ HOSTILE = {
     "a text for a source": b"version = 1\n" + PACKAGE.replace(b'{ registry = "r" }', b'"r"'),
     "dependencies of numbers": b"version = 1\n" + PACKAGE + b"dependencies = [\n    1,\n]\n",
     "metadata of text": b"version = 1\n" + PACKAGE + b'metadata = "x"\n',
+    "extras of text": b"version = 1\n"
+    + PACKAGE
+    + b'dependencies = [\n    { name = "b", extra = "x" },\n]\n',
+    "markers of numbers": b"version = 1\n" + PACKAGE + b"resolution-markers = 1\n",
     "package of text": b'package = "x"\n',
     "packages by hand": b"version = 1\n" + PACKAGE.replace(b"name", b"  name"),
 }
+
+
+def test_a_date_for_a_source_is_odd_but_no_error() -> None:
+    start = b"version = 1\n"
+    ours, theirs = (start + PACKAGE.replace(b'"r"', b"1979-05-2%d" % n) for n in (7, 8))
+    assert "registry 1979-05-27" in clash(start, ours, theirs)
 
 
 @pytest.mark.parametrize("case", HOSTILE)
