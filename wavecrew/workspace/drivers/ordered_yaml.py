@@ -17,7 +17,7 @@ from wavecrew.workspace.drivers.files import FileDriver
 from wavecrew.workspace.drivers.pieces import DEEPEST, Piece, lines_of, merge_files
 from wavecrew.workspace.drivers.yaml_nodes import Node, read
 
-LARGEST_YAML = 256_000
+LARGEST_YAML = 128_000
 _NAMES = ("id", "name", "key", "path", "repo")
 """Keys that tell what an item is, the surest first."""
 _DASHES = re.compile(r"[ -]*")
