@@ -42,8 +42,21 @@ def merge(mirror: Mirror, ours: str, theirs: str) -> Merged | Conflicted:
             left = tuple(c for c in view.conflicts if not _resolved(c, made.files))
             view = replace(view, tree=mirror.write_tree(view.tree, made.files), conflicts=left)
     if view.conflicts or found:
-        return Conflicted(view.tree, _cut((*view.conflicts, *found)), tuple(used))
+        return Conflicted(view.tree, _cut(_told(view.conflicts, found)), tuple(used))
     return Merged(view.tree, tuple(used))
+
+
+def _told(left: tuple[Conflict, ...], found: list[Conflict]) -> tuple[Conflict, ...]:
+    """One conflict a path: what a driver says about git's marks stands above them."""
+    why = {conflict.path: conflict for conflict in reversed(found)}
+    marked = {conflict.path for conflict in left}
+    explained = (
+        replace(one, hunks=f"{why[one.path].kind}: {why[one.path].hunks}\n{one.hunks}")
+        if one.path in why
+        else one
+        for one in left
+    )
+    return (*explained, *(one for one in found if one.path not in marked))
 
 
 def _resolved(conflict: Conflict, files: Mapping[str, bytes]) -> bool:

@@ -235,6 +235,9 @@ class ConvergenceDriver(Protocol):
     gives the same answer. What it returns is still verified like any merge.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """One word for events and messages."""
+        ...
 
     def converge(self, trees: Trees, view: MergeView) -> Converged | None: ...

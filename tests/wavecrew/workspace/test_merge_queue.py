@@ -300,3 +300,22 @@ def test_two_processes_land_a_task_once(queue: Queue, tmp_path: Path) -> None:
     assert queue.history() == ["1.1: Title"]
     repository = UserRepository.open(queue.shop.user)
     assert repository.read_ref(REF) == queue.tip
+
+
+def test_what_a_driver_made_is_verified_before_it_lands(queue: Queue) -> None:
+    first = queue.branch("1.1", {"CHANGES.md": b"# Log\n\n- one\n"})
+    second = queue.branch("1.2", {"CHANGES.md": b"# Log\n\n- two\n"})
+    seen: list[bytes | None] = []
+
+    def verify(tree: str) -> Report:
+        seen.append(queue.mirror.read(tree, "CHANGES.md"))
+        return Report("fail" if len(seen) == 2 else "pass")
+
+    queue.land(first, verify=verify)
+    tip = queue.tip
+    red = queue.land(second, verify=verify)
+    assert (red.outcome, red.drivers, queue.tip) == ("red", ("changelog",), tip)
+    landed_at_last = queue.land(second, verify=verify)
+    assert (landed_at_last.outcome, landed_at_last.drivers) == ("merged", ("changelog",))
+    assert seen[1:] == [b"# Log\n\n- one\n- two\n"] * 2
+    assert queue.mirror.read(queue.tip, "CHANGES.md") == seen[-1]

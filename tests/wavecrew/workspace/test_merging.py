@@ -94,3 +94,112 @@ def test_merge_drivers_named_by_the_tree_do_not_run(shop: Any, tmp_path: Any) ->
     theirs = shop.branch(mirror, base, {"a": b"3\n"})
     assert isinstance(mirror.merge(ours, theirs), Conflicted)
     assert not (tmp_path / "fired").exists()
+
+
+PROJECT = '[project]\nname = "shop"\ndependencies = [\n    "m",\n]\n'
+LOCK = 'version = 1\nrequires-python = ">=3.11"\n'
+SHARED = {
+    "pyproject.toml": PROJECT,
+    "uv.lock": LOCK,
+    "web/package.json": '{\n  "name": "web",\n  "scripts": {\n    "m": "m"\n  }\n}\n',
+    "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n- m\n",
+    "compose.yaml": "services:\n  m:\n    image: m\n",
+    "app/registry.py": 'HANDLERS = {\n    "m": m,\n}\n',
+}
+
+
+def locked(*names: str) -> str:
+    """A lock of the project `shop` with packages that need nothing."""
+    listed = "".join(f'    {{ name = "{name}" }},\n' for name in names)
+    packages = {
+        name: f'name = "{name}"\nversion = "1.0"\nsource = {{ registry = "dist" }}\n'
+        for name in names
+    }
+    packages["shop"] = (
+        'name = "shop"\nversion = "0.1.0"\nsource = { virtual = "." }\n'
+        f"dependencies = [\n{listed}]\n\n[package.metadata]\nrequires-dist = [\n{listed}]\n"
+    )
+    return LOCK + "".join(f"\n[[package]]\n{packages[name]}" for name in sorted(packages))
+
+
+def work(name: str) -> dict[str, bytes]:
+    """What a branch does to every shared file when it adds something called `name`."""
+    return {
+        "pyproject.toml": PROJECT.replace('    "m",\n', f'    "m",\n    "{name}",\n').encode(),
+        "uv.lock": locked("k", "m", name).encode(),
+        "web/package.json": SHARED["web/package.json"]
+        .replace('"m": "m"', f'"m": "m",\n    "{name}": "{name}"')
+        .encode(),
+        "CHANGELOG.md": f"{SHARED['CHANGELOG.md']}- {name}\n".encode(),
+        "compose.yaml": f"{SHARED['compose.yaml']}  {name}:\n    image: {name}\n".encode(),
+        "app/registry.py": SHARED["app/registry.py"]
+        .replace("m,\n", f'm,\n    "{name}": {name},\n')
+        .encode(),
+    }
+
+
+def test_files_that_every_branch_appends_to_hold_what_both_appended(shop: Any) -> None:
+    base = shop.start({**SHARED, "uv.lock": locked("k", "m")})
+    mirror = shop.mirror()
+    ours, theirs = (shop.branch(mirror, base, work(name)) for name in ("one", "two"))
+    merged = mirror.merge(ours, theirs)
+    assert isinstance(merged, Merged)
+    assert merged.drivers == (
+        *("python_imports", "toml", "uv_lock"),
+        *("package_json", "ordered_yaml", "changelog"),
+    )
+    made = mirror.read_all(merged.tree, SHARED)
+    assert made["uv.lock"] == locked("k", "m", "one", "two").encode()
+    for path, content in made.items():
+        assert content.count(b"one") == work("one")[path].count(b"one"), path
+        assert content.count(b"two") == work("two")[path].count(b"two"), path
+        assert content.index(b"one") < content.index(b"two"), path
+    assert mirror.merge(ours, theirs) == merged
+
+
+def test_a_clash_stays_a_conflict_with_the_reason_above_gits_marks(shop: Any) -> None:
+    base = shop.start(SHARED)
+    mirror = shop.mirror()
+    ours, theirs = (
+        shop.branch(mirror, base, {"compose.yaml": text.encode()})
+        for text in ("services:\n  m:\n    image: o\n", "services:\n  m:\n    image: t\n")
+    )
+    found = mirror.merge(ours, theirs)
+    assert isinstance(found, Conflicted)
+    (conflict,) = found.conflicts
+    assert (conflict.path, conflict.kind) == ("compose.yaml", "content")
+    assert conflict.hunks.startswith("ordered_yaml: services > m > image: the integration branch")
+    assert "<<<<<<< integration\n    image: o\n" in conflict.hunks
+
+
+def test_a_lock_that_git_merges_into_a_package_twice_is_mended(shop: Any) -> None:
+    """Each branch adds `zeta` beside other neighbours, so that no line of one is the other's."""
+    names = [f"{letter}{letter}" for letter in "abcdefghijklmnop"]
+    before, after = locked(*names), locked(*names, "zeta")
+    start = after.index('\n[[package]]\nname = "zeta"')
+    entry = after[start:]
+    top = after[:start].replace("\n[[package]]", entry + "\n[[package]]", 1)
+    base = shop.start({"uv.lock": before})
+    mirror = shop.mirror()
+    ours = shop.branch(mirror, base, {"uv.lock": after.encode()})
+    theirs = shop.branch(mirror, base, {"uv.lock": top.encode()})
+    merged = mirror.merge(ours, theirs)
+    assert isinstance(merged, Merged)
+    assert merged.drivers == ("uv_lock",)
+    assert mirror.read(merged.tree, "uv.lock") == after.encode()
+
+
+def test_a_link_in_the_place_of_a_changelog_is_no_text_to_merge(shop: Any) -> None:
+    links = {}
+    for name in ("base", "ours", "theirs"):
+        if name == "base":
+            shop.user.mkdir()
+            shop.git("init", "-q", "-b", "main")
+        else:
+            shop.git("checkout", "-q", "-b", name, links["base"])
+            (shop.user / "CHANGES").unlink()
+        (shop.user / "CHANGES").symlink_to(name)
+        links[name] = shop.edit({"other": "x"} if name == "base" else {})
+    found = shop.mirror().merge(links["ours"], links["theirs"])
+    assert isinstance(found, Conflicted)
+    assert found.drivers == ()

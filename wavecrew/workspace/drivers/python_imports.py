@@ -1,8 +1,9 @@
-"""Branches that each append to the imports, `__all__` or a list of one file: take the union.
+"""Branches that each append to the imports or the registries of one file: take the union.
 
 The commonest conflict of parallel work is two lines added at one place. It is
 resolved only when, inside the conflicting hunks, both sides add imports or
-entries of top-level lists and nothing else; every other conflict stays.
+entries of top-level lists, tuples, sets and dicts (`__all__`, `INSTALLED_APPS`,
+a table of handlers) and nothing else; every other conflict stays.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _SEGMENT = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-Node = ast.Import | ast.ImportFrom | ast.List | ast.Tuple
+Registry = ast.List | ast.Tuple | ast.Set | ast.Dict
+Node = ast.Import | ast.ImportFrom | Registry
+_WRAPPERS = {"dict", "frozenset", "list", "set", "tuple"}
 Key = tuple[str, ...]
 Entry = tuple[Key, str]
 """What an entry belongs to, and what it says."""
@@ -54,10 +57,12 @@ class PythonImports:
             if not conflict.path.endswith(".py") or conflict.kind not in ("content", "add/add"):
                 continue
             sides = [trees.read(side, conflict.path) for side in (view.ours, view.theirs)]
-            base = trees.read(view.base, conflict.path) or b""
+            base = trees.read(view.base, conflict.path)
             if sides[0] is None or sides[1] is None:
                 continue
-            marked = trees.merge_text(base, sides[0], sides[1], MARKER)
+            if base is None and conflict.kind == "content":  # both moved it here
+                continue
+            marked = trees.merge_text(base or b"", sides[0], sides[1], MARKER)
             if (merged := union(marked)) is not None:
                 files[conflict.path] = merged
         return Converged(files) if files else None
@@ -134,18 +139,19 @@ def _take(outline: Outline, statement: ast.stmt) -> bool:
                 said = _said(alias)
                 held.append((("import", said), statement, said, source.text(alias)))
         case (
-            ast.Assign(targets=[ast.Name(id=name)], value=ast.List() | ast.Tuple() as value)
-            | ast.AnnAssign(target=ast.Name(id=name), value=ast.List() | ast.Tuple() as value)
-            | ast.AugAssign(target=ast.Name(id=name), value=ast.List() | ast.Tuple() as value)
-        ):
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            | ast.AugAssign(target=ast.Name(id=name), value=value)
+        ) if (registry := _registry(value)) is not None:
             key = ("list", name, str(place))
-            held = [(key, value, ast.dump(item), source.text(item)) for item in value.elts]
-            if len({said for _, _, said, _ in held}) < len(held):  # data, no registry
+            items = _items(registry)
+            held = [(key, registry, ast.dump(item), source.text(item)) for item in items]
+            if not _is_registry(registry):
                 held = []
                 outline.fixed.append(ast.dump(statement))
             else:
-                outline.fixed.append(f"{type(statement).__name__} {type(value).__name__} {name}")
-                outline.holders[key] = (value, place)
+                outline.fixed.append(_around(statement, value, registry, name))
+                outline.holders[key] = (registry, place)
         case _:
             outline.fixed.append(ast.dump(statement))
     if len(outline.fixed) > place:
@@ -156,6 +162,30 @@ def _take(outline: Outline, statement: ast.stmt) -> bool:
         outline.entries[key, said] = text
         outline.holders.setdefault(key, (node, place))
     return True
+
+
+def _registry(value: ast.expr) -> Registry | None:
+    """The literal that holds the entries, bare or inside `frozenset(...)` and the like."""
+    match value:
+        case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _WRAPPERS:
+            value = inner
+    return value if isinstance(value, Registry) else None
+
+
+def _is_registry(registry: Registry) -> bool:
+    """Whether no entry, or key of an entry, stands twice; what repeats is data."""
+    if isinstance(registry, ast.Dict):
+        if None in registry.keys:  # of another dict, `**other`: what it holds is not known
+            return False
+        said = [ast.dump(key) for key in registry.keys if key is not None]
+    else:
+        said = [ast.dump(item) for item in registry.elts]
+    return len(set(said)) == len(said)
+
+
+def _around(statement: ast.stmt, value: ast.expr, registry: Registry, name: str) -> str:
+    wrapper = ast.dump(value.func) if isinstance(value, ast.Call) else ""
+    return f"{type(statement).__name__} {wrapper} {type(registry).__name__} {name}"
 
 
 def _said(alias: ast.alias) -> str:
@@ -232,7 +262,17 @@ def _lines_edit(source: Source, last: ast.expr | ast.alias, texts: list[bytes]) 
 
 
 def _items(node: Node) -> list[ast.expr] | list[ast.alias]:
-    return node.elts if isinstance(node, ast.List | ast.Tuple) else node.names
+    if isinstance(node, ast.Dict):
+        return [_pair(key, value) for key, value in zip(node.keys, node.values, strict=True) if key]
+    return node.names if isinstance(node, ast.Import | ast.ImportFrom) else node.elts
+
+
+def _pair(key: ast.expr, value: ast.expr) -> ast.expr:
+    """A dict's key and value as one expression that stands where both stand."""
+    pair = ast.Tuple(elts=[key, value], ctx=ast.Load())
+    pair.lineno, pair.col_offset = key.lineno, key.col_offset
+    pair.end_lineno, pair.end_col_offset = value.end_lineno, value.end_col_offset
+    return pair
 
 
 def _place(source: Source, items: list[ast.expr] | list[ast.alias], text: bytes) -> int:

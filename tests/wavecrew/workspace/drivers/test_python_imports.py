@@ -117,6 +117,10 @@ REFUSED = {
     "a null byte": ("", "import a\n", "import b\0\n"),
     "deep nesting": ("", "x = " + "[" * 3000 + "]" * 3000 + "\n", "import b\n"),
     "a long sum": ("", "x = " + "1+" * 20000 + "1\n", "import b\n"),
+    "one key with two values": ("H = {}\n", "H = {'a': 1}\n", "H = {'a': 2}\n"),
+    "a dict of another dict": ("H = {}\n", "H = {**A}\n", "H = {**B}\n"),
+    "an edited value": ("H = {'a': 1}\n", "H = {'a': 2}\n", "H = {'a': 1, 'b': 2}\n"),
+    "another wrapper": ("H = set({a})\n", "H = set({a, b})\n", "H = list({a, c})\n"),
     "no conflict": ("import a\n", "import a\n", "import a\nimport b\n"),
 }
 
@@ -156,3 +160,37 @@ def test_the_union_says_all_that_both_sides_say(
     (listed,) = (s.value for s in tree.body if isinstance(s, ast.Assign))
     assert set(imported) == set(ast.literal_eval(listed)) == {*sides[0], *sides[1]}
     assert len(imported) == len(set(imported)) == len(ast.literal_eval(listed))
+
+
+REGISTRIES = {
+    "a dict": ('H = {\n    "a": A,\n}\n', '    "o": o(1, 2),  # ours\n', '    "t": T,\n'),
+    "a dict of lists": (
+        'H: dict[str, list[int]] = {\n    "a": [1],\n}\n',
+        '    "o": [1, 1],\n',
+        '    "t": [1],\n',
+    ),
+    "a set": ("H = {\n    a,\n}\n", "    o,\n", "    t,\n"),
+    "a frozenset": ("H = frozenset({\n    a,\n})\n", "    o,\n", "    t,\n"),
+    "a tuple that grows": ("H += (\n    a,\n)\n", "    o,\n", "    t,\n"),
+}
+
+
+@pytest.mark.parametrize("case", REGISTRIES)
+def test_registries_of_every_kind_take_both_entries(tmp_path: Path, case: str) -> None:
+    base, ours, theirs = REGISTRIES[case]
+    closing = base.rindex("\n", 0, -1) + 1
+    one, other, both = (
+        base[:closing] + new + base[closing:] for new in (ours, theirs, ours + theirs)
+    )
+    assert merged(tmp_path, base, one, other) == both
+
+
+def test_a_flat_dict_grows_on_its_line(tmp_path: Path) -> None:
+    base, ours, theirs = "H = {'a': 1}\n", "H = {'a': 1, 'o': 2}\n", "H = {'a': 1, 't': 3}\n"
+    assert merged(tmp_path, base, ours, theirs) == "H = {'a': 1, 'o': 2, 't': 3}\n"
+
+
+def test_an_empty_dict_takes_both(tmp_path: Path) -> None:
+    assert merged(tmp_path, "H = {}\n", "H = {'o': 2}\n", "H = {'t': 3}\n") == (
+        "H = {'o': 2, 't': 3}\n"
+    )
