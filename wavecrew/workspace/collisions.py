@@ -1,7 +1,8 @@
 """Which unlanded branches would collide, were they to land one after the other?
 
 Every branch is brought up to the tip for trial, then every pair of them. What
-the convergence drivers resolve is no collision.
+the convergence drivers resolve is no collision; a symbol that one takes away
+while the other begins to use it is one, though git merges both.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from wavecrew.workspace.ancestry import Ancestry
+from wavecrew.workspace.breakage import Side, broken
 from wavecrew.workspace.git import object_id
 from wavecrew.workspace.trial import Trial, Tried
 
@@ -35,36 +37,51 @@ class Collision:
     """Dotted names that one side removes or re-signs while the other begins to use them, sorted."""
 
 
-def forecast(mirror: Mirror, tip: str, branches: Mapping[str, str]) -> tuple[Collision, ...]:
+def forecast(
+    mirror: Mirror,
+    tip: str,
+    branches: Mapping[str, str],
+    *,
+    passed_over: set[str] | None = None,
+) -> tuple[Collision, ...]:
     """The collisions among unlanded branches, in the order of `branches`.
 
     `branches`: task id -> commit of its work; its order is the order of landing.
     A tree stands for work cut from `tip`. A branch that conflicts with the tip
     itself gets one collision with `TIP` and none with the others, since it
-    cannot land before it is reworked. The mirror stays as it is. GitFailed when
-    an object is missing.
+    cannot land before it is reworked. Paths of modules whose symbols could not
+    be looked at are added to `passed_over`. The mirror stays as it is. GitFailed
+    when an object is missing.
     """
     with Trial.open(mirror, object_id(tip)) as trial:
         commits = _commits(trial, tip, branches)
         ancestry = Ancestry.of(trial.scratch.git, (tip, *commits.values()))
-        bases = [ancestry.base((tip,), commit) for commit in commits.values()]
-        alone = trial.merges([(tip, commit) for commit in commits.values()], bases)
-        found = [
-            Collision(TIP, task, tried.paths)
-            for task, tried in zip(commits, alone, strict=True)
-            if tried.paths
-        ]
-        fit = {task: one for task, one in zip(commits, alone, strict=True) if not one.paths}
+        alone = _alone(trial, ancestry, tip, commits)
+        fit = {task: tried for task, tried in alone.items() if not tried.paths}
         parents = {task: tuple(dict.fromkeys((tip, commits[task]))) for task in fit}
         made = trial.commits([(tried, parents[task]) for task, tried in fit.items()])
         landed = dict(zip(fit, made, strict=True))
         pairs = list(combinations(fit, 2))
-        both = [(landed[one], commits[other]) for one, other in pairs]
+        merges = [(landed[one], commits[other]) for one, other in pairs]
         bases = [ancestry.base((tip, commits[one]), commits[other]) for one, other in pairs]
-        for (one, other), tried in zip(pairs, trial.merges(both, bases), strict=True):
-            if tried.paths:
-                found.append(Collision(one, other, tried.paths))
+        sides = Side.all_of(trial.reader, tip, landed)
+        found = [Collision(TIP, task, tried.paths) for task, tried in alone.items() if tried.paths]
+        for (one, other), tried in zip(pairs, trial.merges(merges, bases), strict=True):
+            symbols = tuple(sorted(broken(sides[one], sides[other])))
+            if tried.paths or symbols:
+                found.append(Collision(one, other, tried.paths, symbols))
+        if passed_over is not None:
+            passed_over.update(path for side in sides.values() for path in side.passed_over)
         return tuple(found)
+
+
+def _alone(
+    trial: Trial, ancestry: Ancestry, tip: str, commits: Mapping[str, str]
+) -> dict[str, Tried]:
+    """Each branch as if it were the next to land."""
+    bases = [ancestry.base((tip,), commit) for commit in commits.values()]
+    tried = trial.merges([(tip, commit) for commit in commits.values()], bases)
+    return dict(zip(commits, tried, strict=True))
 
 
 def _commits(trial: Trial, tip: str, branches: Mapping[str, str]) -> dict[str, str]:
