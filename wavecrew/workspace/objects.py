@@ -59,15 +59,20 @@ class ObjectReader:
     def tree_of(self, treeish: str) -> str:
         """The tree of a commit; a tree is its own."""
         if treeish not in self._trees:
-            kind, _, content = next(self._asked("contents", [treeish]))
-            if kind == "commit":
-                self._trees[treeish] = content[5 : content.index(b"\n")].decode()
-            elif kind == "tree":
-                self._trees[treeish] = treeish
-                self._folders[treeish] = _parsed(content, len(treeish) // 2)
-            else:
-                raise GitFailed(f"{treeish} is a {kind}, not a tree")
+            self.look_ahead([treeish])
         return self._trees[treeish]
+
+    def look_ahead(self, treeishes: Iterable[str]) -> None:
+        """Read commits and trees that will be asked for, all in one go."""
+        wanted = [name for name in dict.fromkeys(treeishes) if name not in self._trees]
+        for name, (kind, _, content) in zip(wanted, self._asked("contents", wanted), strict=True):
+            if kind == "commit":
+                self._trees[name] = content[5 : content.index(b"\n")].decode()
+            elif kind == "tree":
+                self._trees[name] = name
+                self._folders[name] = _parsed(content, len(name) // 2)
+            else:
+                raise GitFailed(f"{name} is a {kind}, not a tree")
 
     def files(self, treeish: str) -> Mapping[str, Entry]:
         """path -> entry, of all files and links."""
@@ -126,17 +131,17 @@ class ObjectReader:
                     found.append(change)
         return tuple(sorted(found, key=lambda change: os.fsencode(change.path)))
 
-    def _walk(self, tree: str) -> list[tuple[str, Entry]]:
-        found: list[tuple[str, Entry]] = []
-        pending = [("", tree)]
+    def _walk(self, tree: str) -> Iterator[tuple[str, Entry]]:
+        """Ordered by path bytes, as trees are: git sorts a folder as if its name ended in `/`."""
+        pending: list[tuple[str, Entry]] = [("", ("040000", tree))]
         while pending:
-            prefix, folder = pending.pop()
-            for name, entry in self._folder(folder).items():
-                if entry[0] == "040000":
-                    pending.append((f"{prefix}{name}/", entry[1]))
-                else:
-                    found.append((prefix + name, entry))
-        return sorted(found, key=lambda one: os.fsencode(one[0]))
+            path, entry = pending.pop()
+            if entry[0] != "040000":
+                yield path, entry
+                continue
+            prefix = f"{path}/" if path else ""
+            inside = tuple(self._folder(entry[1]).items())
+            pending += [(prefix + name, inner) for name, inner in reversed(inside)]
 
     def _folder(self, tree: str) -> Mapping[str, Entry]:
         if tree not in self._folders:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LARGEST_MARKED = 1_000_000
 """Bytes of a conflicting file whose text is taken from git's merge of the whole tree."""
+LARGEST_AHEAD = 20_000
+MOST_AHEAD = 500
+"""Conflicting files that are read before they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Trial:
             write_skeleton(path, object_format=object_format(commit), shallow=mirror.objects)
             # Conflicts as the import driver wants them, so that no file is merged again for it.
             with (path / "config").open("a") as config:
-                config.write("[merge]\n\tconflictStyle = diff3\n[fastimport]\n\tunpackLimit = 0\n")
+                config.write("[merge]\n\tconflictStyle = diff3\n[core]\n\tfsync = none\n")
+                config.write("[fastimport]\n\tunpackLimit = 0\n")
             (path / "info" / "attributes").write_text(f"* conflict-marker-size={MARKER}\n")
             git = Git(path, alternates=mirror.objects)
             with ObjectReader(git) as reader:
@@ -69,11 +73,23 @@ class Trial:
         args = ("merge-tree", "--write-tree", "--stdin", "-z", "--messages")
         asked = "".join(f"{object_id(ours)} {object_id(theirs)}\n" for ours, theirs in pairs)
         fields = iter(self.scratch.git.run(*args, stdin=asked.encode()).split(b"\0"))
-        found: list[Tried] = []
-        for pair, base in zip(pairs, bases, strict=True):
-            clean = next(fields) == b"1"
-            found.append(self._tried(pair, base, read_merge(fields), clean))
-        return found
+        raws = [(next(fields) == b"1", read_merge(fields)) for _ in pairs]
+        self._look_ahead([raw for is_clean, raw in raws if not is_clean])
+        return [
+            self._tried(pair, base, raw, is_clean)
+            for pair, base, (is_clean, raw) in zip(pairs, bases, raws, strict=True)
+        ]
+
+    def _look_ahead(self, conflicted: Sequence[RawMerge]) -> None:
+        """Read in one go what the drivers will ask for one by one."""
+        self.reader.look_ahead(raw.tree for raw in conflicted)
+        blobs = [
+            entry[1]
+            for raw in conflicted
+            for path in raw.stages
+            if (entry := self.reader.files(raw.tree).get(path))
+        ]
+        self.reader.blobs(blobs[:MOST_AHEAD], LARGEST_AHEAD)
 
     def commits(self, made: Sequence[tuple[Tried, Sequence[str]]]) -> list[str]:
         """Commits of (what a merge gave, parents), all from one process."""
