@@ -6,7 +6,7 @@ they came (the durable engine replays that order) and asks what to start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -72,9 +72,14 @@ class Progress:
     """Sync point -> how often it was looked at."""
     agents: int = 0
     """How many may work at once; the spec's own limit until another is set."""
+    only: frozenset[TaskId] = field(init=False)
+    """The tasks of this run."""
+    _estimates: dict[TaskId, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.agents = self.agents or self.spec.settings.limits.agents
+        self.only = frozenset(self.spec.only)
+        self._estimates = {task.id: hours_of(task) for task in self.spec.tasks}
 
     def next(self) -> list[StartTask | StartSync]:
         """What may start now; each is marked as started."""
@@ -83,12 +88,12 @@ class Progress:
         waiting = {start.task for start in self.again}
         waiting |= {start.task for starts in self.held.values() for start in starts}
         ready = self.schedule.ready(
-            merged=self.merged - set(self.held),
+            merged=self._standing,
             running=self.running,
-            blocked=set(self.blocked) | waiting | self.merged,
+            blocked={*self.blocked, *waiting, *self.held},
             open_syncs=self.open_syncs,
             agents=self.agents,
-            only=set(self.spec.only),
+            only=self.only,
         )
         return steps + [self._started(StartTask(task, 1)) for task in ready]
 
@@ -102,9 +107,7 @@ class Progress:
     @property
     def left(self) -> frozenset[TaskId]:
         """The tasks whose order still matters."""
-        return frozenset(
-            task for task in self.spec.only if task not in self.merged and task not in self.blocked
-        )
+        return self.only.difference(self.merged, self.blocked)
 
     @property
     def is_off_course(self) -> bool:
@@ -114,8 +117,7 @@ class Progress:
         """
         if len(self.merged) < self.planned_at + ENOUGH or len(self.left) < 2:
             return False
-        estimate = {task.id: hours_of(task) for task in self.spec.tasks}
-        return departs(estimate, self.measured)
+        return departs(self._estimates, self.measured)
 
     @property
     def measured(self) -> dict[TaskId, float]:
@@ -156,12 +158,13 @@ class Progress:
 
     def _due_syncs(self) -> list[SyncPoint]:
         seen = self.open_syncs | self.closed_syncs | self.checking
-        standing = self.merged - set(self.held)
-        return [
-            sync
-            for sync in self.spec.syncs
-            if sync.id not in seen and all(t.id in standing for t in self.spec.plan.before(sync))
-        ]
+        due = set(self.schedule.due_syncs(self._standing, seen))
+        return [sync for sync in self.spec.syncs if sync.id in due] if due else []
+
+    @property
+    def _standing(self) -> Set[str]:
+        """What has merged and is not being mended."""
+        return self.merged.difference(self.held) if self.held else self.merged
 
     def _look_at(self, sync: SyncPoint) -> StartSync:
         self.checking.add(sync.id)

@@ -157,3 +157,9 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def shop(tmp_path: Path, sandbox: Sandbox) -> Shop:
     return Shop(tmp_path, sandbox)
+
+
+@pytest.fixture(scope="module")
+def module_shop(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Shop:
+    """A shop that many examples share."""
+    return Shop(tmp_path_factory.mktemp("shop").resolve(), sandbox)
