@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavecrew.workspace.drivers.python_imports import MARKER
-from wavecrew.workspace.git import Git, object_id
+from wavecrew.workspace.git import Git, object_format, object_id
 from wavecrew.workspace.merging import MARKED, RawMerge, converge, read_merge
 from wavecrew.workspace.model import Change, Conflict, MergeView
 from wavecrew.workspace.objects import ObjectReader
-from wavecrew.workspace.skeleton import object_format, write_skeleton
+from wavecrew.workspace.skeleton import write_skeleton
 
 if TYPE_CHECKING:
     from wavecrew.workspace.mirror import Mirror
