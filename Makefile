@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python bench/sandbox.py
 	$(BIN)/python bench/workspace.py
 	$(BIN)/python bench/plans.py
+	$(BIN)/python bench/engine.py --quick
 
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh

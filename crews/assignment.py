@@ -124,8 +124,17 @@ def _rework(rework: Rework, attempt: int) -> str:
         "ended": "the last attempt ended early",
     }[rework.kind]
     parts = [f"This is attempt {attempt}: {why} (by {rework.by}).\n{rework.reason.strip()}"]
+    if rework.ours:
+        parts.append(f"Your earlier branch wanted:\n{rework.ours.strip()}")
     if rework.theirs:
         parts.append(f"The other side wanted:\n{rework.theirs.strip()}")
+    if rework.base and rework.tip:
+        parts.append(
+            f"Both were made on {rework.base[:12]}; the other side stands at {rework.tip[:12]}, "
+            "from where your workspace starts, with your earlier work merged in and the conflicts "
+            f"marked. `git diff {rework.base[:12]} {rework.tip[:12]}` shows all it changed. Keep "
+            "what both wanted."
+        )
     if rework.log:
         parts.append(f"Evidence:\n{rework.log.strip()}")
     return "\n\n".join(parts)

@@ -8,7 +8,7 @@ from wavecrew.gates.gate import verify_tree
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import TaskId
-from wavecrew.run.landing import verify_input
+from wavecrew.run.landing import evidence_line, verify_input
 from wavecrew.run.spec import file_name
 from wavecrew.workspace.merge_queue import Branch, land
 
@@ -22,9 +22,8 @@ def land_again(world: World, fact: e.MergeFinished) -> None:
         world.at_time_of(fact.commit)
 
     def verify(tree: str) -> GateReport:
-        if fact.tree:
-            place.same("the merged tree", fact.tree, tree)
-        return _verdict(world, fact, place, tree)
+        place.same("the merged tree", _merged_tree(world, fact), tree)
+        return _verdict(world, fact, place)
 
     landing = land(
         world.parts.mirror,
@@ -40,7 +39,7 @@ def land_again(world: World, fact: e.MergeFinished) -> None:
         ),
         integration_ref=world.spec.integration_ref,
         verify=verify,
-        evidence=lambda report: f"{report.verdict} at tree {report.tree}",
+        evidence=evidence_line,
         since=world.spec.base,
     )
     place.same("how the landing ended", fact.outcome, landing.outcome)
@@ -64,15 +63,30 @@ def open_again(world: World, fact: e.SyncOpened | e.SyncClosed) -> None:
     same_verdict(place, recorded, verify_tree(wanted))
 
 
-def _verdict(world: World, fact: e.MergeFinished, place: Place, tree: str) -> GateReport:
-    """The verdict on a merged tree: the recorded one, or with gates a new one."""
+def _merged_tree(world: World, fact: e.MergeFinished) -> str:
+    """The tree of the recorded merge; tested was, in a batch, that of its last one."""
+    if _is_last(fact):
+        return fact.tree
+    return world.parts.mirror.tree_of(world.known(fact.commit))
+
+
+def _is_last(fact: e.MergeFinished) -> bool:
+    """True when the tree that was tested is this very merge's."""
+    return not fact.batch or fact.batch[-1] == fact.task
+
+
+def _verdict(world: World, fact: e.MergeFinished, place: Place) -> GateReport:
+    """The verdict on the tested tree: the recorded one, or with gates a new one."""
     verdict = "pass" if fact.outcome == "merged" else "fail"
-    if not world.gates:
-        return GateReport(tree=tree, base=world.parts.tip(), verdict=verdict)
-    task = world.spec.plan.tasks_by_id[TaskId(fact.task)]
-    stem = f"{file_name(task.id)}-{fact.attempt}-integration"
+    tree, tested = fact.tree, world.parts.state.tested.get(fact.tree)
+    base = tested.base if tested else world.parts.tip()
+    if not world.gates or not _is_last(fact):
+        return GateReport(tree=tree, base=base, verdict=verdict)
+    tasks = world.spec.plan.tasks_by_id
+    extra = [c for one in fact.batch or [fact.task] for c in tasks[TaskId(one)].provides]
+    stem = f"{file_name(fact.task)}-{fact.attempt}-integration"
     wanted = verify_input(
-        world.parts, "integration", tree, world.parts.tip(), stem, extra=task.provides
+        world.parts, "integration", tree, world.known(base), stem, extra=tuple(extra)
     )
     report = verify_tree(wanted)
     same_verdict(place, recorded_report(world, fact.evidence), report)

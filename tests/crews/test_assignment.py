@@ -95,7 +95,28 @@ def test_rework_comes_with_its_reason_and_its_evidence(desk):
         "This is attempt 2: the branch conflicts with what landed meanwhile (by merge queue)."
         in text
     )
+    assert "Your earlier branch wanted" not in text
     assert text.endswith("The other side wanted:\n1.2 renames it\n\nEvidence:\n<<<<<<< ours")
+
+
+def test_a_conflict_tells_both_intents_and_where_both_sides_stand(desk):
+    text = _message(
+        desk,
+        attempt=2,
+        rework=Rework(
+            kind="conflict",
+            reason="app.py conflicts",
+            ours="1.1 Models: adds a name",
+            theirs="1.2 Tables: renames it",
+            base="b" * 40,
+            tip="c" * 40,
+            log="<<<<<<< integration",
+        ),
+    )
+    assert "Your earlier branch wanted:\n1.1 Models: adds a name" in text
+    assert "The other side wanted:\n1.2 Tables: renames it" in text
+    assert f"`git diff {'b' * 12} {'c' * 12}` shows all it changed" in text
+    assert text.endswith("Evidence:\n<<<<<<< integration")
 
 
 def test_who_may_write_nothing_is_told_so(desk):

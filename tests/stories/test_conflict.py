@@ -55,10 +55,26 @@ def test_it_was_told_both_intents_and_the_hunks(resolved):
     first = next(r for r in records if r.get("kind") == "model" and r["record"] == "intent")
     text = first["request"]["opening"][-1]["content"]
     assert f"The headline as {resolved.winner} wants it." in text
-    assert f"Task {resolved.loser}" in text
+    assert (
+        f"{resolved.loser} Task {resolved.loser}: The headline as {resolved.loser} wants it."
+        in text
+    )
+    base = resolved.story.events("task_started")[0]["base"]
+    assert f"Both were made on {base[:12]}" in text
+    assert "||||||| before both" in text
     assert HEADS["left"] in text
     assert HEADS["right"] in text
     assert "<<<<<<<" in text
+
+
+def test_it_was_foreseen_before_it_came_to_land(resolved):
+    foreseen = resolved.story.events("conflict_forecast")[0]
+    (refused,) = [e for e in resolved.story.events("merge_finished") if e["outcome"] == "conflict"]
+    assert foreseen["seq"] < refused["seq"]
+    (collision,) = foreseen["collisions"]
+    assert resolved.loser in (collision["one"], collision["other"])
+    assert collision["paths"] == ["calculator/basic.py"]
+    assert "Foreseen: " in resolved.done.out
 
 
 def test_the_branch_that_did_not_land_is_kept(resolved):

@@ -16,6 +16,7 @@ from wavecrew.cli.lines import count, elapsed, many, plain_line
 from wavecrew.cli.phases import bar, draw_phases
 from wavecrew.cli.sheet import Part, Screen, Sheet
 from wavecrew.journal.state import RunState, SyncState, TaskState
+from wavecrew.journal.views import collision_text
 
 if TYPE_CHECKING:
     from wavecrew.plan.settings import Budget
@@ -49,6 +50,7 @@ def render(
         _in_progress(sheet, state, now)
         _blocked(sheet, state)
         _waiting(sheet, state, waiting)
+        _foreseen(sheet, state, messages)
         _syncs(sheet, state)
         _messages(sheet, state, messages)
         if height is None or len(sheet.items) <= height:
@@ -146,6 +148,16 @@ def _waiting(sheet: Sheet, state: RunState, rows: int) -> None:
         sheet.add(*_name(sheet, task, wide, ""), waits_for(state, task))
     if len(waiting) > rows:
         sheet.add((f"  … and {many(len(waiting) - rows, 'task')} more", "dim"))
+
+
+def _foreseen(sheet: Sheet, state: RunState, rows: int) -> None:
+    if not state.collisions:
+        return
+    sheet.heading("Foreseen collisions")
+    for collision in state.collisions[:rows]:
+        sheet.add("  ", (collision_text(collision), "yellow"))
+    if len(state.collisions) > rows:
+        sheet.add((f"  … and {many(len(state.collisions) - rows, 'pair')} more", "dim"))
 
 
 def _syncs(sheet: Sheet, state: RunState) -> None:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from wavecrew.journal import events as e
+from wavecrew.journal.state import Collision
+from wavecrew.journal.views import collision_text
 
 Titles = Mapping[str, str]
 
@@ -127,11 +129,33 @@ def _attempt_ended(fact: e.AttemptEnded, titles: Titles) -> str | None:
     return f"Attempt {fact.attempt} of {fact.task} ended, {fact.outcome}{detail}{place}"
 
 
+def _landing_queued(fact: e.LandingQueued, titles: Titles) -> str | None:
+    return f"{fact.task} is back in the merge queue" if fact.lap else None
+
+
+def _tree_tested(fact: e.TreeTested, titles: Titles) -> str | None:
+    """A branch alone is told by how its landing ended."""
+    if len(fact.tasks) < 2:
+        return None
+    then = "" if fact.verdict == "pass" else "; it is halved to find the culprit"
+    names = f"{', '.join(fact.tasks[:-1])} and {fact.tasks[-1]}"
+    return f"{names} tested as one tree {fact.tree[:10]}: {fact.verdict}{then}"
+
+
+def _conflict_forecast(fact: e.ConflictForecast, titles: Titles) -> str:
+    if not fact.collisions:
+        return "No branch is foreseen to collide any more"
+    told = [collision_text(Collision(**one)) for one in fact.collisions]
+    return f"Foreseen: {'; '.join(told)}"
+
+
 def _merge_finished(fact: e.MergeFinished, titles: Titles) -> str:
     if fact.outcome != "merged":
         return f"{fact.task} did not land, {fact.outcome}: {fact.detail}"
     drivers = f", reconciled by {', '.join(fact.drivers)}" if fact.drivers else ""
-    return f"{fact.task} landed as {fact.commit[:10]}{drivers}"
+    others = [task for task in fact.batch if task != fact.task]
+    along = f", tested together with {', '.join(others)}" if others else ""
+    return f"{fact.task} landed as {fact.commit[:10]}{drivers}{along}"
 
 
 def _task_blocked(fact: e.TaskBlocked, titles: Titles) -> str:
@@ -168,6 +192,9 @@ _LINES: dict[type[e.Fact], Callable[[Any, Titles], str | None]] = {
     e.AgentStep: _agent_step,
     e.GateFinished: _gate_finished,
     e.AttemptEnded: _attempt_ended,
+    e.LandingQueued: _landing_queued,
+    e.TreeTested: _tree_tested,
+    e.ConflictForecast: _conflict_forecast,
     e.MergeFinished: _merge_finished,
     e.TaskCompleted: _task_completed,
     e.TaskBlocked: _task_blocked,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wavecrew.cli.runs import named, newest, runs_root, state_of
 from wavecrew.journal.state import RunState
+from wavecrew.journal.views import collision_text
 
 SIGNS = {"merged": "x", "blocked": "!", "running": ">", "gating": ">", "waiting": " "}
 
@@ -41,6 +42,7 @@ def status_text(state: RunState) -> str:
         why = f" - {task.changed_reason}" if task.status == "blocked" else ""
         last = f" ({task.last})" if task.last and task.status not in ("merged", "waiting") else ""
         lines.append(f"[{SIGNS[task.status]}] {task.id} {task.title}: {task.status}{last}{why}")
+    lines += [f"Foreseen: {collision_text(one)}" for one in state.collisions]
     for sync in state.syncs.values():
         detail = f" - {sync.detail}" if sync.detail else ""
         lines.append(

@@ -124,6 +124,48 @@ class AttemptEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LandingQueued(Fact):
+    """A branch that passed its gate waits for the lane of the merge queue."""
+
+    key: ClassVar[tuple[str, ...]] = ("task", "attempt", "lap")
+    task: str
+    attempt: int
+    commit: str
+    lap: int = 0
+    """How often this branch was put back in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeTested(Fact):
+    """A merged tree was judged: of one branch, or of a batch that lands or is halved together."""
+
+    key: ClassVar[tuple[str, ...]] = ("base", "tree", "tasks")
+    tasks: list[str]
+    """Merged one behind the other, in this order; the tree is that of the last."""
+    base: str
+    """Commit of the integration branch they were merged with."""
+    tree: str
+    verdict: str
+    drivers: dict[str, list[str]]
+    """Task -> convergence drivers that took part in its merge."""
+    evidence: str
+    """The integration report, relative to the run's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictForecast(Fact):
+    """Which branches that have not landed would collide; written when that has changed."""
+
+    key: ClassVar[tuple[str, ...]] = ("task", "attempt", "submission")
+    task: str
+    """Whose new commit it was made for."""
+    attempt: int
+    submission: int
+    collisions: list[dict[str, Any]]
+    """All that is foreseen now: one, other (tasks), paths, symbols."""
+
+
+@dataclass(frozen=True, slots=True)
 class MergeFinished(Fact):
     key: ClassVar[tuple[str, ...]] = ("task", "attempt", "outcome", "tree")
     task: str
@@ -131,12 +173,15 @@ class MergeFinished(Fact):
     outcome: str
     """merged, conflict, red."""
     tree: str
+    """The tree that was tested: of this merge, or of the last one of its batch."""
     commit: str
     drivers: list[str]
     """Convergence drivers that took part."""
     detail: str
     evidence: str
     """The integration report, relative to the run's folder."""
+    batch: list[str] = field(default_factory=list)
+    """The tasks that were tested together with it, itself included; empty: alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +285,13 @@ def kind_of(fact_type: type[Fact]) -> str:
 
 def id_of(fact: Fact) -> str:
     """Deterministic: the kind and the key fields, `task_started/1.1/2`."""
-    return "/".join([kind_of(type(fact)), *(str(getattr(fact, name)) for name in fact.key)])
+    return id_with(type(fact), *(getattr(fact, name) for name in fact.key))
+
+
+def id_with(fact_type: type[Fact], *key: object) -> str:
+    """The id of the fact of this kind that has these values in its key fields."""
+    words = ("+".join(one) if isinstance(one, list) else str(one) for one in key)
+    return "/".join([kind_of(fact_type), *words])
 
 
 FACTS: dict[str, type[Fact]] = {kind_of(cls): cls for cls in Fact.__subclasses__()}

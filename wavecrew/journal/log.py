@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +54,19 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A fact on its way into the file, and what became of it."""
+
+    fact: Fact
+    id: str
+    kind: str
+    body: str
+    event: Event | None = None
+    error: BaseException | None = None
+    is_over: bool = False
+
+
 class SqliteEventLog:
     """The log in `events.db`. Thread-safe; `on_append` sees every new event in order."""
 
@@ -64,6 +77,8 @@ class SqliteEventLog:
         self.on_append: Callable[[Event], None] = lambda event: None
         self._clock = clock
         self._lock = threading.RLock()
+        self._queue = threading.Lock()
+        self._waiting: list[_Waiting] = []
         target = f"file:{path}?mode=ro" if read_only else str(path)
         self._db = sqlite3.connect(target, uri=read_only, check_same_thread=False)
         if not read_only:
@@ -73,17 +88,22 @@ class SqliteEventLog:
             self._db.commit()
 
     def append(self, fact: Fact) -> Event | None:
-        """Write `fact` durably, once. DiskFull when there is no room: nothing is written then."""
+        """Write `fact` durably, once. DiskFull when there is no room: nothing is written then.
+
+        One flush of the disk takes longer than all else together, so whoever comes first
+        writes for all who wait, in the order they came. `on_append` may not append.
+        """
+        # ASCII: a lone surrogate in what an agent wrote cannot be stored as text.
+        body = json.dumps(asdict(fact), separators=(",", ":"))
+        mine = _Waiting(fact, id_of(fact), kind_of(type(fact)), body)
+        with self._queue:
+            self._waiting.append(mine)
         with self._lock:
-            at, kind, fact_id = self._clock(), kind_of(type(fact)), id_of(fact)
-            # ASCII: a lone surrogate in what an agent wrote cannot be stored as text.
-            body = json.dumps(asdict(fact), separators=(",", ":"))
-            seq = self._insert(fact_id, at, kind, body)
-            if seq is None:
-                return None
-            event = Event(seq=seq, id=fact_id, run=self.run, at=at, kind=kind, fact=fact)
-            self.on_append(event)
-            return event
+            if not mine.is_over:
+                self._write()
+        if mine.error is not None:
+            raise mine.error
+        return mine.event
 
     def refresh(self) -> None:
         """Nothing to do: a run on one machine has one writer."""
@@ -105,18 +125,42 @@ class SqliteEventLog:
         with self._lock:
             self._db.close()
 
-    def _insert(self, fact_id: str, at: str, kind: str, body: str) -> int | None:
+    def _write(self) -> None:
+        """One transaction for all that wait; the caller holds the lock."""
+        with self._queue:
+            batch, self._waiting = self._waiting, []
         try:
             with self._db:
-                # Not `insert or ignore`: what that ignores uses up a number all the same.
-                cursor = self._db.execute(
-                    "insert into events (id, at, kind, fact) select ?, ?, ?, ? "
-                    "where not exists (select 1 from events where id = ?)",
-                    (fact_id, at, kind, body, fact_id),
-                )
-        except sqlite3.OperationalError as error:
-            raise _as_ours(error) from error
-        return cursor.lastrowid if cursor.rowcount else None
+                for waiting in batch:
+                    waiting.event = self._insert(waiting)
+        except BaseException as error:  # noqa: BLE001 raised again by `append`
+            ours = _as_ours(error) if isinstance(error, sqlite3.OperationalError) else error
+            for waiting in batch:
+                waiting.event, waiting.error = None, ours
+        for waiting in batch:
+            waiting.is_over = True
+            if waiting.event is not None:
+                self._tell(waiting, waiting.event)
+
+    def _tell(self, waiting: _Waiting, event: Event) -> None:
+        """A listener's failure is told to whoever appended, and to nobody else."""
+        try:
+            self.on_append(event)
+        except BaseException as error:  # noqa: BLE001 raised again by `append`
+            waiting.error = error
+
+    def _insert(self, waiting: _Waiting) -> Event | None:
+        at, fact_id = self._clock(), waiting.id
+        # Not `insert or ignore`: what that ignores uses up a number all the same.
+        cursor = self._db.execute(
+            "insert into events (id, at, kind, fact) select ?, ?, ?, ? "
+            "where not exists (select 1 from events where id = ?)",
+            (fact_id, at, waiting.kind, waiting.body, fact_id),
+        )
+        if not cursor.rowcount or cursor.lastrowid is None:
+            return None
+        seq, kind = cursor.lastrowid, waiting.kind
+        return Event(seq=seq, id=fact_id, run=self.run, at=at, kind=kind, fact=waiting.fact)
 
     def _events(self, rows: list[tuple[int, str, str, str, str]]) -> Iterator[Event]:
         for seq, fact_id, at, kind, body in rows:

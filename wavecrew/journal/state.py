@@ -14,6 +14,44 @@ from wavecrew.journal import events as e
 
 
 @dataclass(slots=True)
+class AttemptState:
+    """What came of one attempt so far."""
+
+    base: str = ""
+    """Commit its workspace was cut from."""
+    tree: str = ""
+    """Its newest submission that was judged."""
+    commit: str = ""
+    """Of its branch; empty unless its gate passed."""
+    summary: str = ""
+    """The agent's words for that branch."""
+    refused: int = 0
+    """Submissions that did not pass."""
+    is_landed: bool = False
+
+
+@dataclass(slots=True)
+class Collision:
+    """Two tasks whose branches would not go together as they are."""
+
+    one: str
+    """A task; empty: what has landed already."""
+    other: str
+    paths: list[str]
+    symbols: list[str]
+
+    def has(self, task: str) -> bool:
+        return task in (self.one, self.other)
+
+    def partner(self, task: str) -> str:
+        return self.other if task == self.one else self.one
+
+    @property
+    def where(self) -> str:
+        return ", ".join([*self.paths, *self.symbols])
+
+
+@dataclass(slots=True)
 class TaskState:
     id: str
     title: str
@@ -44,6 +82,12 @@ class TaskState:
     """Why it was sent back or blocked."""
     started_at: str = ""
     ended_at: str = ""
+    attempts: dict[int, AttemptState] = field(default_factory=dict)
+    """Attempt number -> what came of it."""
+    queued: int = 0
+    """The event with which its branch joined the merge queue; 0: it waits for no landing."""
+    is_sent_back: bool = False
+    """It landed, and is to be mended; until the next attempt starts."""
 
 
 @dataclass(slots=True)
@@ -86,6 +130,10 @@ class RunState:
     ended_at: str = ""
     messages: list[str] = field(default_factory=list)
     """Start and completion messages, one line each, oldest first."""
+    collisions: list[Collision] = field(default_factory=list)
+    """What the newest forecast says of branches that have not landed."""
+    tested: dict[str, e.TreeTested] = field(default_factory=dict)
+    """Tree -> its newest test on the way into the integration branch."""
     seq: int = 0
 
     @property
@@ -99,6 +147,19 @@ class RunState:
     @property
     def open_syncs(self) -> frozenset[str]:
         return frozenset(s.id for s in self.syncs.values() if s.status == "open")
+
+    @property
+    def queue(self) -> list[TaskState]:
+        """The tasks whose branches wait to land, in the order in which they came."""
+        waiting = [task for task in self.tasks.values() if task.queued]
+        return sorted(waiting, key=lambda task: task.queued)
+
+    def attempt(self, task: str, number: int) -> AttemptState | None:
+        """What came of an attempt; None before it started."""
+        return self.tasks[task].attempts.get(number) if task in self.tasks else None
+
+    def collisions_of(self, task: str) -> list[Collision]:
+        return [collision for collision in self.collisions if collision.has(task)]
 
     def _with(self, status: str) -> frozenset[str]:
         return frozenset(t.id for t in self.tasks.values() if t.status == status)
@@ -149,6 +210,9 @@ def _task_started(state: RunState, fact: e.TaskStarted, at: str) -> None:
     task = state.tasks[fact.task]
     task.status, task.attempt, task.last = "running", fact.attempt, "started"
     task.started_at = task.started_at or at
+    task.attempts[fact.attempt] = AttemptState(base=fact.base)
+    task.queued, task.is_sent_back = 0, False
+    state.collisions = [one for one in state.collisions if not one.has(fact.task)]
     hours = "unknown" if fact.estimate_h is None else f"{fact.estimate_h:g} h"
     verified = ", ".join(fact.dependencies_verified) or "none"
     again = f" (attempt {fact.attempt}: {fact.reason})" if fact.attempt > 1 else ""
@@ -173,7 +237,11 @@ def _gate_finished(state: RunState, fact: e.GateFinished, at: str) -> None:
     task.submissions += 1
     task.rules, task.evidence = list(fact.rules), fact.report
     task.last = f"gate {fact.verdict}" + (f": {', '.join(fact.rules)}" if fact.rules else "")
+    attempt = task.attempts.setdefault(fact.attempt, AttemptState())
+    attempt.tree = fact.tree
+    attempt.refused += fact.verdict != "pass"
     if fact.verdict == "pass":
+        attempt.commit, attempt.summary = fact.commit, fact.summary
         task.status, task.commit, task.summary = "gating", fact.commit, fact.summary
 
 
@@ -184,14 +252,40 @@ def _attempt_ended(state: RunState, fact: e.AttemptEnded, at: str) -> None:
         task.last = f"{fact.outcome}: {fact.detail}" if fact.detail else fact.outcome
 
 
+def _landing_queued(state: RunState, fact: e.LandingQueued, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.status, task.commit, task.queued = "gating", fact.commit, state.seq
+    task.last = "waits to land"
+
+
+def _tree_tested(state: RunState, fact: e.TreeTested, at: str) -> None:
+    state.tested[fact.tree] = fact
+    for task in fact.tasks:
+        others = ", ".join(other for other in fact.tasks if other != task)
+        together = f" together with {others}" if others else ""
+        state.tasks[task].last = f"merged tree tested{together}: {fact.verdict}"
+
+
+def _conflict_forecast(state: RunState, fact: e.ConflictForecast, at: str) -> None:
+    state.collisions = [Collision(**one) for one in fact.collisions]
+
+
 def _merge_finished(state: RunState, fact: e.MergeFinished, at: str) -> None:
     task = state.tasks[fact.task]
     task.last, task.evidence = f"landing: {fact.outcome}", fact.evidence
+    task.queued = 0
     if fact.outcome == "merged":
+        task.attempts.setdefault(fact.attempt, AttemptState()).is_landed = True
+        state.collisions = [one for one in state.collisions if not _is_past(state, one, fact.task)]
         task.status, task.commit, state.tip = "merged", fact.commit, fact.commit
         task.ended_at = at
     else:
         task.status, task.changed_reason = "waiting", fact.detail
+
+
+def _is_past(state: RunState, collision: Collision, landed: str) -> bool:
+    """True for a pair that has come together; while one is left, it has to heed the other."""
+    return collision.has(landed) and collision.partner(landed) in state.merged
 
 
 def _task_completed(state: RunState, fact: e.TaskCompleted, at: str) -> None:
@@ -206,11 +300,13 @@ def _task_blocked(state: RunState, fact: e.TaskBlocked, at: str) -> None:
     task = state.tasks[fact.task]
     task.status, task.changed_reason, task.ended_at = "blocked", fact.reason, at
     task.branch = fact.branch or task.branch
+    task.queued = 0
     state.messages.append(f"{fact.role} blocked on {fact.task}: {fact.reason}")
 
 
 def _sent_back(state: RunState, fact: e.SentBack, at: str) -> None:
-    state.tasks[fact.task].changed_reason = fact.reason
+    task = state.tasks[fact.task]
+    task.changed_reason, task.is_sent_back = fact.reason, task.status == "merged"
     state.messages.append(f"{fact.by} sent {fact.task} back: {fact.reason}")
 
 
@@ -245,6 +341,9 @@ _FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
     e.AgentStep: _agent_step,
     e.GateFinished: _gate_finished,
     e.AttemptEnded: _attempt_ended,
+    e.LandingQueued: _landing_queued,
+    e.TreeTested: _tree_tested,
+    e.ConflictForecast: _conflict_forecast,
     e.MergeFinished: _merge_finished,
     e.TaskCompleted: _task_completed,
     e.TaskBlocked: _task_blocked,

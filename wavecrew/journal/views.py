@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from wavecrew.journal.state import RunState
+from wavecrew.journal.state import Collision, RunState
 
 NOTES_SHOWN = 40
+
+
+def collision_text(collision: Collision) -> str:
+    """`1.3 and 1.4 collide: raw.py`; or with what has landed already."""
+    if not collision.one:
+        return f"{collision.other} collides with what has landed: {collision.where}"
+    return f"{collision.one} and {collision.other} collide: {collision.where}"
 
 
 def board_text(state: RunState) -> str:
@@ -13,6 +20,9 @@ def board_text(state: RunState) -> str:
     for task in state.tasks.values():
         needs = f" (after {', '.join(task.depends_on)})" if task.depends_on else ""
         lines.append(f"- {task.id} {task.title} [{task.role}]: {task.status}{needs}")
+    if state.collisions:
+        lines.append("Foreseen collisions; whoever lands second is sent back, so agree early:")
+        lines += [f"- {collision_text(one)}" for one in state.collisions]
     for sync in state.syncs.values():
         lines.append(f"- sync point {sync.id} {sync.title}: {sync.status}")
     lines.append("Scratchpad:")

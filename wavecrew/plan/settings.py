@@ -113,6 +113,17 @@ class LeaseSettings(Record):
         return self
 
 
+class MergeSettings(Record):
+    """How passed branches go through the one lane of the merge queue."""
+
+    batch: int = Field(default=8, ge=1, le=100)
+    """Branches that are merged one behind the other and tested once, as the tree of the last;
+    a red batch is halved until each culprit is known. 1: every branch alone."""
+    order: Literal["ready", "plan"] = "ready"
+    """ready: as they come, what collides with most of the others last. plan: always in the
+    plan's own order, so that the same work gives the same tree whatever the timing."""
+
+
 class PolicyRule(Record):
     """One rule about tool calls; the first that matches a call decides it."""
 
@@ -161,6 +172,7 @@ class Settings(Record):
     sandbox: SandboxSettings = SandboxSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
     leases: LeaseSettings = LeaseSettings()
+    merge: MergeSettings = MergeSettings()
     policy: tuple[PolicyRule, ...] = ()
     """Asked in order, before a role's own list of tools."""
     mcp: dict[str, McpServer] = {}

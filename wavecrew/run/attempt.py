@@ -16,9 +16,10 @@ from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import park, publish
+from wavecrew.run.foresight import ForesightedDesk
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, session_name, socket_for
-from wavecrew.run.submission import AttemptDesk, author_of, scope_of
+from wavecrew.run.submission import author_of, scope_of
 from wavecrew.workspace.refs import attic_ref
 from wavecrew.workspace.workspace import Workspace
 
@@ -47,7 +48,7 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
         role = parts.spec.role(task.agent)
         base = _begin(parts, task, role, attempt, rework)
         assignment = _assignment(parts, task, role, attempt, base, rework)
-        desk = AttemptDesk(parts, task, role, attempt, base)
+        desk = ForesightedDesk(parts, task, role, attempt, base)
         ended = run_session(parts, session_name(task.id, attempt), assignment, desk.answer)
         done = _accepted(parts, task.id, attempt)
         if done is None:
@@ -62,23 +63,17 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
     """The accepted submission of this attempt, if the log has one."""
-    for event in parts.log.read():
-        fact = event.fact
-        if isinstance(fact, e.GateFinished) and (fact.task, fact.attempt, fact.verdict) == (
-            task,
-            attempt,
-            "pass",
-        ):
-            return Tried("passed", commit=fact.commit)
-    return None
+    with parts.reading:
+        known = parts.state.attempt(task, attempt)
+        return Tried("passed", commit=known.commit) if known and known.commit else None
 
 
 def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rework | None) -> str:
     """Announce the attempt once, with the base it is cut from and the proof of its dependencies."""
-    for event in parts.log.read():
-        fact = event.fact
-        if isinstance(fact, e.TaskStarted) and (fact.task, fact.attempt) == (task.id, attempt):
-            return fact.base
+    with parts.reading:
+        known = parts.state.attempt(task.id, attempt)
+    if known is not None:
+        return known.base
     base = parts.tip()
     verified = [_proven(parts, dependency, base) for dependency in task.depends_on]
     parts.log.append(
@@ -183,22 +178,10 @@ def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
 
 def _earlier_commit(parts: Parts, task: str, attempt: int) -> str:
     """The newest passed branch of `task` that never landed; empty when there is none."""
-    log = parts.log.read()
-    landed = {
-        (event.fact.task, event.fact.attempt)
-        for event in log
-        if isinstance(event.fact, e.MergeFinished) and event.fact.outcome == "merged"
-    }
-    commits = [
-        event.fact.commit
-        for event in log
-        if isinstance(event.fact, e.GateFinished)
-        and event.fact.task == task
-        and event.fact.attempt < attempt
-        and event.fact.verdict == "pass"
-        and (task, event.fact.attempt) not in landed
-    ]
-    return commits[-1] if commits else ""
+    with parts.reading:
+        known = parts.state.tasks[task].attempts.items()
+        left = {n: a.commit for n, a in known if n < attempt and a.commit and not a.is_landed}
+    return left[max(left)] if left else ""
 
 
 def _ended_without(
@@ -228,7 +211,7 @@ def _ended_without(
 
 
 def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
-    """Publish the branch, say how the attempt ended."""
+    """Publish the branch, say how the attempt ended; what passed waits to land from now on."""
     branch = ""
     if tried.commit:
         branch = publish(parts, task, tried.commit)
@@ -245,4 +228,6 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
             branch=branch,
         )
     )
+    if tried.commit:
+        parts.log.append(e.LandingQueued(task.id, attempt, tried.commit))
     return tried

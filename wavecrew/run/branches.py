@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from wavecrew.errors import ToolError
 from wavecrew.journal.attempt import newest_snapshot
-from wavecrew.journal.events import GateFinished
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
@@ -71,28 +70,29 @@ def publish(parts: Parts, task: Task, commit: str) -> str:
 
 
 def _keep(parts: Parts, task: Task, commit: str) -> None:
-    for event in parts.log.read():
-        fact = event.fact
-        if isinstance(fact, GateFinished) and fact.task == task.id and fact.commit == commit:
-            note = attic.Note(
-                run=parts.spec.run,
-                task=task.id,
-                attempt=fact.attempt,
-                base=first_parent(parts, commit),
-                title=task.title,
-                outcome="replaced",
-                detail=f"it passed its gate and never landed. {fact.summary}",
-            )
-            tree = parts.mirror.tree_of(commit)
-            attic.park(
-                parts.mirror,
-                tree,
-                note,
-                author=_author(task),
-                when=parts.clock(),
-                also=(commit,),
-            )
-            return
+    with parts.reading:
+        known = parts.state.tasks[task.id].attempts.items()
+        made = next(((n, a.summary) for n, a in known if a.commit == commit), None)
+    if made is None:
+        return
+    number, summary = made
+    note = attic.Note(
+        run=parts.spec.run,
+        task=task.id,
+        attempt=number,
+        base=first_parent(parts, commit),
+        title=task.title,
+        outcome="replaced",
+        detail=f"it passed its gate and never landed. {summary}",
+    )
+    attic.park(
+        parts.mirror,
+        parts.mirror.tree_of(commit),
+        note,
+        author=_author(task),
+        when=parts.clock(),
+        also=(commit,),
+    )
 
 
 def _salvaged(workspace: Workspace) -> str:

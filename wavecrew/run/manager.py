@@ -119,13 +119,16 @@ def sync_word(parts: Parts, sync: SyncPoint, number: int, report: GateReport) ->
 
 
 def record_triage(
-    parts: Parts, task: Task, attempt: int, word: Word, rework: dict[str, Any]
+    parts: Parts, task: Task, attempt: int, word: Word, landed: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write down who was sent back and why; the rework that goes with it, as JSON."""
+    """Write down who was sent back and why; the rework that goes with it, as JSON.
+
+    `landed` is how the landing ended: its `rework` and its `evidence`.
+    """
+    rework: dict[str, Any] = landed["rework"]
     culprit = word.send_back or task.id
     reason = word.reason or rework["reason"]
-    stem = f"{file_name(task.id)}-{attempt}-integration"
-    parts.log.append(e.SentBack(culprit, attempt, word.by, reason, f"reports/{stem}.json"))
+    parts.log.append(e.SentBack(culprit, attempt, word.by, reason, landed["evidence"]))
     theirs = "" if culprit == task.id else f"{task.id} {task.title}, which cannot land until then"
     return rework | {"reason": reason, "by": word.by, "theirs": theirs}
 

@@ -50,6 +50,8 @@ class Parts:
     gates: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     """How many gates run at once; agents wait for their turn."""
 
+    foreseeing: threading.Lock = field(default_factory=threading.Lock)
+    """Held for one forecast of collisions at a time, so that the newest is written last."""
     sessions: set[str] = field(default_factory=set)
     """Agent processes whose work is not parked yet, by name."""
     lessor: Lessor = field(init=False)

@@ -6,12 +6,13 @@ they came (the durable engine replays that order) and asks what to start.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wavecrew.plan.model import RoleName, SyncPoint, TaskId
 from wavecrew.run.spec import RunSpec
+from wavecrew.schedule.landing_order import LandingOrder
 from wavecrew.schedule.order import ENOUGH, departs
 from wavecrew.schedule.ready import Schedule, hours_of
 
@@ -31,16 +32,27 @@ class StartTask:
     attempt: int
     rework: Result | None = None
     """A `Rework` record as JSON, when the task was sent back."""
-    branch: str = ""
-    """Commit to land again as it is, with no new attempt."""
+    after: tuple[str, ...] = ()
+    """Tasks it collides with: while one of them is at work, it would only collide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartLanding:
+    task: str
+    attempt: int
+    branch: str
+    """The commit to land."""
     lap: int = 0
-    """How often it was put back in the queue; tells its workflows apart."""
+    """How often this branch was put back in the queue; tells its workflows apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartSync:
     sync: str
     round: int
+
+
+Step = StartTask | StartLanding | StartSync
 
 
 @dataclass
@@ -54,11 +66,14 @@ class Progress:
     closed_syncs: set[str] = field(default_factory=set)
     """Closed for good: red, and nobody left to mend it."""
     running: set[str] = field(default_factory=set)
+    """At work: an agent has them, or the merge queue."""
+    landing: list[StartLanding] = field(default_factory=list)
+    """Passed branches that wait for their turn to land, and hold no agent's place meanwhile."""
     checking: set[str] = field(default_factory=set)
     """Sync points being looked at."""
     again: list[StartTask] = field(default_factory=list)
-    """Sent back, or free to land again; they go before anything new."""
-    held: dict[str, list[StartTask]] = field(default_factory=dict)
+    """Sent back; they go before anything new."""
+    held: dict[str, list[StartLanding]] = field(default_factory=dict)
     """Merged task that is being mended -> branches that land once it has."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
@@ -72,23 +87,34 @@ class Progress:
     """Sync point -> how often it was looked at."""
     agents: int = 0
     """How many may work at once; the spec's own limit until another is set."""
+    only: frozenset[TaskId] = field(init=False)
+    """The tasks of this run."""
+    _estimates: dict[TaskId, float] = field(init=False)
+
+    landing_order: LandingOrder | None = field(init=False, default=None)
+    """Where the plan decides who lands next; None: they land as they come."""
 
     def __post_init__(self) -> None:
+        if self.spec.settings.merge.order == "plan":
+            self.landing_order = LandingOrder(self.spec.plan, self.spec.barrier)
         self.agents = self.agents or self.spec.settings.limits.agents
+        self.only = frozenset(self.spec.only)
+        self._estimates = {task.id: hours_of(task) for task in self.spec.tasks}
 
-    def next(self) -> list[StartTask | StartSync]:
+    def next(self) -> list[Step]:
         """What may start now; each is marked as started."""
-        steps: list[StartTask | StartSync] = [self._look_at(s) for s in self._due_syncs()]
+        steps: list[Step] = [self._look_at(s) for s in self._due_syncs()]
+        steps += self._land()
         steps += self._start_again()
-        waiting = {start.task for start in self.again}
+        waiting = {start.task for start in self.again} | {start.task for start in self.landing}
         waiting |= {start.task for starts in self.held.values() for start in starts}
         ready = self.schedule.ready(
-            merged=self.merged - set(self.held),
+            merged=self._standing,
             running=self.running,
-            blocked=set(self.blocked) | waiting | self.merged,
+            blocked={*self.blocked, *waiting, *self.held},
             open_syncs=self.open_syncs,
             agents=self.agents,
-            only=set(self.spec.only),
+            only=self.only,
         )
         return steps + [self._started(StartTask(task, 1)) for task in ready]
 
@@ -102,9 +128,7 @@ class Progress:
     @property
     def left(self) -> frozenset[TaskId]:
         """The tasks whose order still matters."""
-        return frozenset(
-            task for task in self.spec.only if task not in self.merged and task not in self.blocked
-        )
+        return self.only.difference(self.merged, self.blocked)
 
     @property
     def is_off_course(self) -> bool:
@@ -114,8 +138,7 @@ class Progress:
         """
         if len(self.merged) < self.planned_at + ENOUGH or len(self.left) < 2:
             return False
-        estimate = {task.id: hours_of(task) for task in self.spec.tasks}
-        return departs(estimate, self.measured)
+        return departs(self._estimates, self.measured)
 
     @property
     def measured(self) -> dict[TaskId, float]:
@@ -156,23 +179,51 @@ class Progress:
 
     def _due_syncs(self) -> list[SyncPoint]:
         seen = self.open_syncs | self.closed_syncs | self.checking
-        standing = self.merged - set(self.held)
-        return [
-            sync
-            for sync in self.spec.syncs
-            if sync.id not in seen and all(t.id in standing for t in self.spec.plan.before(sync))
-        ]
+        due = set(self.schedule.due_syncs(self._standing, seen))
+        return [sync for sync in self.spec.syncs if sync.id in due] if due else []
+
+    @property
+    def _standing(self) -> Set[str]:
+        """What has merged and is not being mended."""
+        return self.merged.difference(self.held) if self.held else self.merged
 
     def _look_at(self, sync: SyncPoint) -> StartSync:
         self.checking.add(sync.id)
         self.rounds[sync.id] = self.rounds.get(sync.id, 0) + 1
         return StartSync(sync.id, self.rounds[sync.id])
 
+    def _land(self) -> list[StartLanding]:
+        """The branches whose turn it is, as they came. What lands holds its agent's place."""
+        front = self._front() if self.landing else None
+        may = [start for start in self.landing if front in (None, start.task)]
+        self.landing = [start for start in self.landing if start not in may]
+        self.running |= {start.task for start in may}
+        return may
+
+    def _front(self) -> TaskId | None:
+        """In the plan's order, the one task that may land next; None: all that wait may.
+
+        One that is held until another is mended is not waited for: the other
+        may stand behind it. So of all that can land, the first always may.
+        """
+        if self.landing_order is None:
+            return None
+        held = {start.task for starts in self.held.values() for start in starts}
+        elsewhere = {one.id for one in self.spec.plan.tasks} - set(self.spec.only)
+        able = self.landing_order.can_land(
+            merged=self.merged - set(self.held),
+            gone=set(self.blocked) | held | elsewhere,
+            open_syncs=self.open_syncs,
+            closed_syncs=self.closed_syncs,
+        )
+        able |= {TaskId(start.task) for start in self.landing}
+        return min(able, key=self.landing_order.position.__getitem__)
+
     def _start_again(self) -> list[StartTask]:
         """What was put back and has room now, oldest first."""
         started = []
         for start in tuple(self.again):
-            if self._has_room(start.task):
+            if self._has_room(start.task) and self.running.isdisjoint(start.after):
                 self.again.remove(start)
                 started.append(self._started(start))
         return started
@@ -200,9 +251,14 @@ class Progress:
         self.running.discard(task)
         self.attempts[task] = result["attempt"]
         self.spent[task] = self.spent.get(task, 0.0) + result.get("spent_s", 0.0)
-        if result["status"] == "merged":
+        if result["status"] == "passed":
+            self.landing.append(StartLanding(task, result["attempt"], result["branch"]))
+        elif result["status"] == "merged":
             self.merged.add(task)
-            self.again += self.held.pop(task, [])
+            self.landing += self.held.pop(task, [])
+        elif result["status"] == "rework":
+            after = tuple(result.get("collides", ()))
+            self.again.append(StartTask(task, result["attempt"] + 1, result["rework"], after))
         elif result["status"] == "needs":
             self._needs(task, result)
         else:
@@ -216,7 +272,7 @@ class Progress:
             return
         branch, lap = result["branch"], result["lap"] + 1
         self._mend(culprit, result["rework"])
-        self.held[culprit].append(StartTask(task, result["attempt"], branch=branch, lap=lap))
+        self.held[culprit].append(StartLanding(task, result["attempt"], branch, lap))
 
     def _block(self, task: str, why: str) -> None:
         """A person decides about `task`, and about every branch that waits for its mending."""

@@ -48,13 +48,9 @@ class AttemptDesk(Desk):
 
     def _refused(self) -> int:
         """Submissions of this attempt that did not pass, before a resume too."""
-        facts = [event.fact for event in self.parts.log.read()]
-        return sum(
-            isinstance(fact, e.GateFinished)
-            and (fact.task, fact.attempt) == (self.task, self.attempt)
-            and fact.verdict != "pass"
-            for fact in facts
-        )
+        with self.parts.reading:
+            known = self.parts.state.attempt(self.task, self.attempt)
+        return known.refused if known else 0
 
     def _judge(self, request: wire.Submit, stem: str) -> GateReport:
         try:

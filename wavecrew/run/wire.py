@@ -48,8 +48,14 @@ class Rework(Record):
     by: str = "engine"
     log: str = ""
     """Evidence: the failing part of a log, or the conflicting hunks."""
+    ours: str = ""
+    """What the branch that did not land wanted: its task's title and the agent's own summary."""
     theirs: str = ""
     """What the other side of a conflict wanted: its task's title and summary."""
+    base: str = ""
+    """Commit on which both sides of a conflict were made."""
+    tip: str = ""
+    """Commit of the integration branch that the branch conflicts with."""
 
 
 class WorkspacePlace(Record):

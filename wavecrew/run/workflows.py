@@ -21,10 +21,10 @@ from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task, TaskId
 from wavecrew.run import wire
 from wavecrew.run.attempt import try_task
-from wavecrew.run.landing import complete, land_branch
+from wavecrew.run.landing import land_branch
 from wavecrew.run.manager import record_triage, triage
 from wavecrew.run.parts import Parts
-from wavecrew.run.progress import Progress, Result, StartSync, StartTask
+from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, Step
 from wavecrew.run.sync import look_at
 from wavecrew.schedule.order import order_for_run
 from wavecrew.schedule.ready import Schedule
@@ -71,56 +71,42 @@ class Workflows(DBOSConfiguredInstance):
         return {"outcome": outcome, "exit_code": exit_code}
 
     @DBOS.workflow(max_recovery_attempts=None)
-    def task(
-        self, task_id: str, attempt: int, rework: Result | None, branch: str, lap: int
-    ) -> Result:
-        """One task from its attempt to its merge, with as many attempts as its role allows."""
+    def task(self, task_id: str, attempt: int, rework: Result | None) -> Result:
+        """One task until a branch of it passes its gate, in as many attempts as its role allows."""
         role = self.parts.spec.role(self._task(task_id).agent)
-        why, spent_s = "", 0.0
-        while attempt <= role.attempts or branch:
-            if not branch:
-                tried = self.attempt(task_id, attempt, rework)
-                spent_s += tried["spent_s"]
-                if tried["outcome"] != "passed":
-                    why = "failed"
-                    rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
-                    if tried["outcome"] not in TRY_AGAIN:
-                        break
-                    attempt += 1
-                    continue
-                branch = tried["commit"]
-            landed = self._landed(task_id, attempt, branch, lap)
-            if landed["status"] != "rework":
-                told = {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
-                return landed | told | {"spent_s": spent_s}
-            branch, rework, why = "", landed["rework"], landed["why"]
+        told = {"kind": "task", "id": task_id}
+        why = "conflict" if rework and rework["kind"] == "conflict" else "failed"
+        spent_s = 0.0
+        while attempt <= role.attempts:
+            tried = self.attempt(task_id, attempt, rework)
+            spent_s += tried["spent_s"]
+            if tried["outcome"] == "passed":
+                passed = {"status": "passed", "branch": tried["commit"], "attempt": attempt}
+                return told | passed | {"spent_s": spent_s}
+            why = "failed"
+            rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
+            if tried["outcome"] not in TRY_AGAIN:
+                break
             attempt += 1
         reason = (rework or {}).get("reason", "")
         self.block(task_id, reason or f"no attempt of {role.attempts} passed its gate")
-        return {
-            "kind": "task",
-            "id": task_id,
-            "attempt": attempt,
-            "status": "blocked",
-            "why": why or "failed",
-        }
-
-    def _landed(self, task_id: str, attempt: int, branch: str, lap: int) -> Result:
-        run = self.parts.spec.run
-        with SetWorkflowID(f"{run}/land/{task_id}/{attempt}/{lap}"):
-            handle = DBOS.enqueue_workflow("merge", self.land, task_id, attempt, branch)
-        result: Result = handle.get_result()
-        return result
+        blocked = {"status": "blocked", "why": why, "attempt": attempt}
+        return told | blocked | {"spent_s": spent_s}
 
     @DBOS.workflow(max_recovery_attempts=None)
-    def land(self, task_id: str, attempt: int, branch: str) -> Result:
+    def land(self, task_id: str, attempt: int, branch: str, lap: int) -> Result:
         """Through the one lane of the merge queue; a red tree is triaged before it goes back."""
+        told = {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
         landed = self.merge(task_id, attempt, branch)
         if landed["outcome"] == "merged":
-            return {"status": "merged"}
-        if landed["outcome"] == "conflict":
-            return {"status": "rework", "why": "conflict", "rework": landed["rework"]}
-        return self.send_back(task_id, attempt, branch, landed)
+            return told | {"status": "merged"}
+        back = landed
+        if landed["outcome"] == "red":
+            back = self.send_back(task_id, attempt, branch, landed)
+        if back.get("needs"):
+            return told | {"status": "needs"} | back
+        rework, collides = back["rework"], landed["collides"]
+        return told | {"status": "rework", "rework": rework, "collides": collides}
 
     @DBOS.workflow(max_recovery_attempts=None)
     def sync(self, sync_id: str, round_number: int) -> Result:
@@ -147,19 +133,24 @@ class Workflows(DBOSConfiguredInstance):
         return self._guarded(work)
 
     @DBOS.step()
+    def queue_again(self, task_id: str, attempt: int, branch: str, lap: int) -> None:
+        """A branch that had to wait for another task's mending may land now."""
+        self._guarded(lambda: self.parts.log.append(e.LandingQueued(task_id, attempt, branch, lap)))
+
+    @DBOS.step()
     def merge(self, task_id: str, attempt: int, branch: str) -> Result:
         def work() -> Result:
             task = self._task(task_id)
-            landed = land_branch(self.parts, task, attempt, branch)
-            if landed.outcome == "merged":
-                complete(self.parts, self.schedule, task, landed)
+            landed = land_branch(self.parts, self.schedule, task, attempt, branch)
             rework = landed.rework.model_dump(mode="json") if landed.rework else None
             report = landed.report.model_dump_json() if landed.report else ""
             return {
                 "outcome": landed.outcome,
                 "tree": landed.tree,
+                "evidence": landed.evidence,
                 "rework": rework,
                 "report": report,
+                "collides": list(landed.collides),
             }
 
         return self._guarded(work)
@@ -170,10 +161,10 @@ class Workflows(DBOSConfiguredInstance):
             report = GateReport.model_validate_json(landed["report"])
             task = self._task(task_id)
             word = triage(self.parts, task, attempt, landed["tree"], report)
-            rework = record_triage(self.parts, task, attempt, word, landed["rework"])
+            rework = record_triage(self.parts, task, attempt, word, landed)
             if word.send_back in ("", task_id):
-                return {"status": "rework", "why": "failed", "rework": rework}
-            return {"status": "needs", "needs": word.send_back, "branch": branch, "rework": rework}
+                return {"rework": rework}
+            return {"needs": word.send_back, "branch": branch, "rework": rework}
 
         return self._guarded(work)
 
@@ -235,22 +226,27 @@ class Workflows(DBOSConfiguredInstance):
         if self.parts.stop.requested.is_set():
             self.parts.stop.halt()
         try:
+            self.parts.log.refresh()
             return work()
         except (EnvironmentBroken, LimitReached) as error:
             self.parts.stop.halt(error)
         except Exception as error:  # noqa: BLE001 the border of the engine: nothing half-recorded
             self.parts.stop.halt(fault(error))
 
-    def _enqueue(self, step: StartTask | StartSync) -> Any:
+    def _enqueue(self, step: Step) -> Any:
         run = self.parts.spec.run
         if isinstance(step, StartSync):
             with SetWorkflowID(f"{run}/sync/{step.sync}/{step.round}"):
                 return DBOS.enqueue_workflow("merge", self.sync, step.sync, step.round)
-        lap = f"{step.attempt}-{step.lap}"
-        with SetWorkflowID(f"{run}/task/{step.task}/{lap}"):
-            return DBOS.enqueue_workflow(
-                "tasks", self.task, step.task, step.attempt, step.rework, step.branch, step.lap
-            )
+        if isinstance(step, StartLanding):
+            if step.lap:
+                self.queue_again(step.task, step.attempt, step.branch, step.lap)
+            with SetWorkflowID(f"{run}/land/{step.task}/{step.attempt}/{step.lap}"):
+                return DBOS.enqueue_workflow(
+                    "merge", self.land, step.task, step.attempt, step.branch, step.lap
+                )
+        with SetWorkflowID(f"{run}/task/{step.task}/{step.attempt}"):
+            return DBOS.enqueue_workflow("tasks", self.task, step.task, step.attempt, step.rework)
 
     def _task(self, task_id: str) -> Task:
         return self.parts.spec.plan.tasks_by_id[TaskId(task_id)]

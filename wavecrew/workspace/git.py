@@ -139,6 +139,22 @@ class Git:
             refuse_full_disk(ended.stderr, self.git_dir)
         return ended
 
+    def talk(self, *args: str) -> subprocess.Popen[bytes]:
+        """A process that answers on standard output what is written to it; the caller ends it."""
+        argv = [executable(), *(word for pair in CONFIG for word in ("-c", pair)), *args]
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment({}),
+                cwd=self.git_dir,
+                process_group=0,
+            )
+        except OSError as error:
+            raise GitFailed(f"git did not start: {error}", where=str(self.git_dir)) from error
+
     def failed(self, args: tuple[str, ...], ended: Ended) -> GitFailed:
         """The error that tells of a command which had no business failing."""
         said = ended.stderr.decode("utf-8", "replace").strip()[-600:]

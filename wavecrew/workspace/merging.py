@@ -7,12 +7,12 @@ part. A conflict is a value; only git itself failing is an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wavecrew.workspace.drivers import DRIVERS
-from wavecrew.workspace.model import Conflict, Conflicted, Merged, MergeView
+from wavecrew.workspace.model import Conflict, Conflicted, Merged, MergeView, Trees
 
 if TYPE_CHECKING:
     from wavecrew.workspace.mirror import Mirror
@@ -21,8 +21,11 @@ HUNKS_PER_PATH = 4_000
 HUNKS_IN_ALL = 24_000
 _KIND = re.compile(r"CONFLICT \(([^)]+)\)")
 _HUNK = re.compile(rb"^<{7} .*?^>{7} [^\n]*\n?", re.MULTILINE | re.DOTALL)
-_MARKED = {"content", "add/add"}
+MARKED = {"content", "add/add"}
 """Kinds whose file in the merged tree holds markers, so that a whole new content resolves them."""
+
+WriteTree = Callable[[str, Mapping[str, bytes]], str]
+"""A tree with other contents for these files; gives its id."""
 
 
 def merge(mirror: Mirror, ours: str, theirs: str) -> Merged | Conflicted:
@@ -30,20 +33,32 @@ def merge(mirror: Mirror, ours: str, theirs: str) -> Merged | Conflicted:
     tree, conflicts = _merge_trees(mirror, ours, theirs)
     base = mirror.merge_base(ours, theirs) or mirror.empty_tree()
     view = MergeView(base, ours, theirs, tree, conflicts)
+    view, used = converge(mirror, view, mirror.write_tree)
+    if view.conflicts:
+        return Conflicted(view.tree, _cut(view.conflicts), used)
+    return Merged(view.tree, used)
+
+
+def converge(
+    trees: Trees, view: MergeView, write_tree: WriteTree
+) -> tuple[MergeView, tuple[str, ...]]:
+    """What the drivers make of git's merge, and the names of those that changed it.
+
+    The tree and the conflicts of the view given back are what is left; a conflict that
+    only a driver sees is among them.
+    """
     used: list[str] = []
     found: list[Conflict] = []
     for driver in DRIVERS:
-        made = driver.converge(mirror, view)
+        made = driver.converge(trees, view)
         if made is None:
             continue
         found += made.conflicts
         if made.files:
             used.append(driver.name)
             left = tuple(c for c in view.conflicts if not _resolved(c, made.files))
-            view = replace(view, tree=mirror.write_tree(view.tree, made.files), conflicts=left)
-    if view.conflicts or found:
-        return Conflicted(view.tree, _cut(_told(view.conflicts, found)), tuple(used))
-    return Merged(view.tree, tuple(used))
+            view = replace(view, tree=write_tree(view.tree, made.files), conflicts=left)
+    return replace(view, conflicts=_told(view.conflicts, found)), tuple(used)
 
 
 def _told(left: tuple[Conflict, ...], found: list[Conflict]) -> tuple[Conflict, ...]:
@@ -60,7 +75,7 @@ def _told(left: tuple[Conflict, ...], found: list[Conflict]) -> tuple[Conflict, 
 
 
 def _resolved(conflict: Conflict, files: Mapping[str, bytes]) -> bool:
-    return conflict.kind in _MARKED and conflict.path in files
+    return conflict.kind in MARKED and conflict.path in files
 
 
 def _merge_trees(mirror: Mirror, ours: str, theirs: str) -> tuple[str, tuple[Conflict, ...]]:
@@ -68,53 +83,66 @@ def _merge_trees(mirror: Mirror, ours: str, theirs: str) -> tuple[str, tuple[Con
     ended = mirror.git.call(*args)
     if ended.code > 1:
         raise mirror.git.failed(args, ended)
-    tree, paths, messages = parse_merge(ended.stdout)
+    raw = read_merge(iter(ended.stdout.split(b"\0")))
     if ended.code == 0:
-        return tree, ()
-    kinds = _kinds(paths, messages)
-    contents = mirror.read_all(tree, paths)
+        return raw.tree, ()
+    kinds = raw.kinds()
+    contents = mirror.read_all(raw.tree, raw.stages)
     names = {ours: "integration", theirs: "branch"}
     conflicts = []
     for path, (kind, text) in kinds.items():
-        marked = _HUNK.findall(contents.get(path, b"")) if kind in _MARKED else []
+        marked = _HUNK.findall(contents.get(path, b"")) if kind in MARKED else []
         hunks = b"".join(marked).decode("utf-8", "replace") or text
         for sha, name in names.items():
             hunks = hunks.replace(sha, name)
         conflicts.append(Conflict(path, kind, hunks))
-    return tree, tuple(conflicts)
+    return raw.tree, tuple(conflicts)
 
 
-def _kinds(
-    paths: tuple[str, ...], messages: list[tuple[str, str, str]]
-) -> dict[str, tuple[str, str]]:
-    """path -> its worst (kind, message): only a path with nothing but marks can be resolved."""
-    found = {path: ("unmerged", f"git left {path!r} unmerged") for path in paths}
-    for path, kind, text in messages:
-        known = found.get(path)
-        if known is None or known[0] == "unmerged" or known[0] in _MARKED:
-            found[path] = (kind, text)
-    return found
+@dataclass(frozen=True, slots=True)
+class RawMerge:
+    """What `merge-tree` says of one merge, before any driver."""
+
+    tree: str
+    stages: Mapping[str, Mapping[str, str]]
+    """Unmerged path -> stage (`1` base, `2` ours, `3` theirs) -> blob."""
+    messages: tuple[tuple[str, str, str], ...]
+    """(path, kind, text) of each conflict."""
+
+    def kinds(self) -> dict[str, tuple[str, str]]:
+        """path -> its worst (kind, text): only one with nothing but marks can be resolved."""
+        found = {path: ("unmerged", f"git left {path!r} unmerged") for path in self.stages}
+        for path, kind, text in self.messages:
+            known = found.get(path)
+            if known is None or known[0] == "unmerged" or known[0] in MARKED:
+                found[path] = (kind, text)
+        return found
 
 
-def parse_merge(output: bytes) -> tuple[str, tuple[str, ...], list[tuple[str, str, str]]]:
-    """Tree, conflicting paths, and (path, kind, message) of each conflict of `merge-tree -z`."""
-    fields = [field.decode("utf-8", "surrogateescape") for field in output.split(b"\0")]
-    tree, rest = fields[0].strip(), iter(fields[1:])
-    paths: list[str] = []
-    for field in rest:
+def read_merge(fields: Iterator[bytes]) -> RawMerge:
+    """One merge from the output of `merge-tree -z --messages`, split at its NULs."""
+    tree = next(fields).decode().strip()
+    stages: dict[str, dict[str, str]] = {}
+    for field in fields:
         if not field:
             break
-        paths.append(field.split("\t", 1)[1])
+        facts, _, path = field.partition(b"\t")
+        _, blob, stage = facts.decode().split(" ")
+        stages.setdefault(_text(path), {})[stage] = blob
     messages: list[tuple[str, str, str]] = []
-    for count in rest:
+    for count in fields:
         if not count.isdigit():
             break
-        named = [next(rest) for _ in range(int(count))]
-        next(rest)
-        text = next(rest).strip()
+        named = [_text(next(fields)) for _ in range(int(count))]
+        next(fields)
+        text = _text(next(fields)).strip()
         if kind := _KIND.search(text):
             messages += [(path, kind[1], text) for path in named]
-    return tree, tuple(dict.fromkeys(paths)), messages
+    return RawMerge(tree, stages, tuple(messages))
+
+
+def _text(field: bytes) -> str:
+    return field.decode("utf-8", "surrogateescape")
 
 
 def _cut(conflicts: tuple[Conflict, ...]) -> tuple[Conflict, ...]:

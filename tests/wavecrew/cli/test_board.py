@@ -15,8 +15,9 @@ from rich.console import Console
 from wavecrew.cli.board import render, waits_for
 from wavecrew.cli.phases import bar
 from wavecrew.cli.sheet import can_show_board, says_ascii_only
+from wavecrew.cli.status import status_text
 from wavecrew.journal import events as e
-from wavecrew.journal.state import RunState, TaskState, fold
+from wavecrew.journal.state import Collision, RunState, TaskState, fold
 from wavecrew.plan.settings import Budget
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -135,6 +136,13 @@ def test_a_task_sent_back_waits_for_its_rework(make_log):
     red = e.MergeFinished("1", 1, "red", "", "", [], "2 tests fail on the merged tree", "")
     state = fold(make_log([run, e.TaskStarted("1", 1, "r", "b", [], None), red]))
     assert waits_for(state, state.tasks["1"]) == "rework: 2 tests fail on the merged tree"
+
+
+def test_foreseen_collisions_stand_on_the_board_and_in_the_status(middle, now, screen):
+    middle.collisions = [Collision("1.3", "1.4", ["discovery/models/raw.py"], [])]
+    told = "1.3 and 1.4 collide: discovery/models/raw.py"
+    assert told in screen(render(middle, 80, now), 80)
+    assert f"Foreseen: {told}" in status_text(middle)
 
 
 def test_tasks_without_phase_and_group_stand_under_their_wave_and_role(fresh, now, screen):

@@ -84,3 +84,33 @@ def test_lines_need_neither_rich_nor_pydantic():
         timeout=30,
     )
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_the_merge_queue_is_told_in_lines(make_log):
+    halved = e.TreeTested(["1", "2", "3"], "b" * 40, "7" * 40, "fail", {}, "reports/x.json")
+    alone = e.TreeTested(["1"], "b" * 40, "7" * 40, "pass", {}, "reports/x.json")
+    landed = e.MergeFinished("2", 1, "merged", "7" * 40, "c" * 40, [], "", "r", ["1", "2"])
+    queued = [e.LandingQueued("1", 1, "c" * 40), e.LandingQueued("1", 1, "c" * 40, 1)]
+    told = [plain_line(event) for event in make_log([halved, alone, landed, *queued])]
+    assert [line and line[9:] for line in told] == [
+        "1, 2 and 3 tested as one tree 7777777777: fail; it is halved to find the culprit",
+        None,
+        "2 landed as cccccccccc, tested together with 1",
+        None,
+        "1 is back in the merge queue",
+    ]
+
+
+def test_foreseen_collisions_are_told_in_a_line(make_log):
+    pairs = [
+        {"one": "1", "other": "2", "paths": ["a.py"], "symbols": ["b.run"]},
+        {"one": "", "other": "3", "paths": ["c.py"], "symbols": []},
+    ]
+    facts = [e.ConflictForecast("1", 1, 1, pairs), e.ConflictForecast("1", 1, 2, [])]
+    some, none = (plain_line(event) for event in make_log(facts))
+    assert some is not None
+    assert some.endswith(
+        "Foreseen: 1 and 2 collide: a.py, b.run; 3 collides with what has landed: c.py"
+    )
+    assert none is not None
+    assert none.endswith("No branch is foreseen to collide any more")

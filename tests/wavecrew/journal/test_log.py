@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import typing
 from pathlib import Path
 
@@ -122,3 +123,65 @@ def test_a_task_that_was_sent_back_completes_again(tmp_path: Path) -> None:
     for commit in ("c1", "c2", "c2"):
         log.append(e.TaskCompleted("1.1", "a", "Pass", [], "Awaiting Assignment", commit))
     assert [event.seq for event in log.read()] == [1, 2]
+
+
+def test_facts_that_come_while_the_disk_is_busy_are_written_together(tmp_path: Path) -> None:
+    """The first writer is held in its write until all others wait; then one commit serves all."""
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    seen: list[int] = []
+    held, free = threading.Event(), threading.Event()
+
+    def listen(event: e.Event) -> None:
+        seen.append(event.seq)
+        held.set()
+        assert free.wait(10)
+
+    log.on_append = listen
+    commits: list[str] = []
+    log._db.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
+    steps = [e.AgentStep("1.1", 1, number, "model", "thinks") for number in range(8)]
+    events: list[e.Event | None] = []
+
+    def append(step: e.AgentStep) -> None:
+        events.append(log.append(step))
+
+    twice = [*steps, steps[3]]
+    threads = [threading.Thread(target=append, args=(step,)) for step in twice]
+    threads[0].start()
+    assert held.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(log._waiting) < 8:
+        threading.Event().wait(0.001)
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert len(commits) == 2
+    assert seen == list(range(1, 9))
+    assert [event.seq for event in log.read()] == seen
+    assert sorted(event.seq for event in events if event) == seen
+    assert events.count(None) == 1
+    log.close()
+
+
+def test_a_listener_that_fails_is_told_to_whoever_appended(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+
+    def listen(event: e.Event) -> None:
+        raise LookupError(event.id)
+
+    log.on_append = listen
+    with pytest.raises(LookupError):
+        log.append(e.AgentStep("1.1", 1, 1, "model", "thinks"))
+    log.on_append = lambda event: None
+    assert log.append(e.AgentStep("1.1", 1, 2, "model", "thinks")) is not None
+    assert [event.seq for event in log.read()] == [1, 2]
+    log.close()
+
+
+def test_what_an_agent_wrote_may_be_no_text(tmp_path: Path) -> None:
+    log = SqliteEventLog(tmp_path / "events.db", "r")
+    fact = e.AgentStep("1.1", 1, 1, "model", "\udce4")
+    log.append(fact)
+    assert [event.fact for event in log.read()] == [fact]
+    log.close()

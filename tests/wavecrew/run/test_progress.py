@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavecrew.plan.model import Plan, Role, SyncPoint, Task, Wave
-from wavecrew.plan.settings import Limits, Settings
-from wavecrew.run.progress import Progress, Result, StartSync, StartTask
+from wavecrew.plan.model import Plan, Role, SyncPoint, Task, TaskId, Wave
+from wavecrew.plan.settings import Limits, MergeSettings, Settings
+from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, StartTask, Step
 from wavecrew.run.spec import RunSpec
+from wavecrew.schedule.landing_order import LandingOrder
 from wavecrew.schedule.ready import Schedule
 
 
@@ -120,7 +123,7 @@ def test_a_branch_that_needs_another_task_mended_lands_after_it() -> None:
     assert progress.next() == [StartTask("1", 2, needs["rework"])]
     assert progress.next() == []
     progress.take(merged("1", attempt=2))
-    assert progress.next() == [StartTask("2", 1, branch="c2", lap=1)]
+    assert progress.next() == [StartLanding("2", 1, "c2", lap=1)]
     progress.take(merged("2"))
     assert progress.next() == [StartSync("s", 1)]
 
@@ -138,6 +141,73 @@ def test_when_the_mending_fails_the_waiting_branch_is_blocked_too() -> None:
     assert progress.blocked_along == [("2", "1")]
     assert progress.ends == {"1": "blocked", "2": "blocked", "3": "not_reached"}
     assert progress.outcome() == ("task_failed", 3)
+
+
+def passed(task: str, attempt: int = 1) -> Result:
+    return {
+        "kind": "task",
+        "id": task,
+        "status": "passed",
+        "attempt": attempt,
+        "branch": f"c{task}",
+    }
+
+
+def test_what_passed_lands_at_once_and_holds_its_place_until_it_has() -> None:
+    tasks = [make_task("1", "a"), make_task("2", "a")]
+    progress = progress_of(spec_of(tasks, [], [role("a")]))
+    assert progress.next() == [StartTask("1", 1)]
+    progress.take(passed("1"))
+    assert progress.next() == [StartLanding("1", 1, "c1")]
+    progress.take(merged("1"))
+    assert progress.next() == [StartTask("2", 1)]
+
+
+def test_a_rework_waits_until_what_it_collides_with_is_at_work_no_more() -> None:
+    tasks = [make_task("1", "a"), make_task("2", "a")]
+    progress = progress_of(spec_of(tasks, [], [role("a", 2)]))
+    progress.next()
+    progress.take(passed("1"))
+    progress.next()
+    rework = {"kind": "conflict", "reason": "x"}
+    back = merged("1") | {"status": "rework", "rework": rework, "collides": ["2"]}
+    progress.take(back)
+    assert progress.next() == []
+    progress.take(passed("2"))
+    assert progress.next() == [StartLanding("2", 1, "c2")]
+    progress.take(merged("2"))
+    assert progress.next() == [StartTask("1", 2, rework, ("2",))]
+
+
+def in_plan_order(spec: RunSpec) -> RunSpec:
+    merge = MergeSettings(order="plan")
+    return spec.model_copy(update={"settings": spec.settings.model_copy(update={"merge": merge})})
+
+
+def test_in_plan_order_a_branch_lets_all_before_it_land_and_holds_no_place_meanwhile() -> None:
+    tasks = [make_task("1", "a"), make_task("2", "b"), make_task("3", "b")]
+    progress = progress_of(in_plan_order(spec_of(tasks, [], [role("a"), role("b")])))
+    assert progress.next() == [StartTask("1", 1), StartTask("2", 1)]
+    progress.take(passed("2"))
+    assert progress.next() == [StartTask("3", 1)]
+    progress.take(passed("3"))
+    assert progress.next() == []
+    progress.take(passed("1"))
+    assert progress.next() == [StartLanding("1", 1, "c1")]
+    progress.take(merged("1"))
+    assert progress.next() == [StartLanding("2", 1, "c2")]
+    progress.take(merged("2"))
+    assert progress.next() == [StartLanding("3", 1, "c3")]
+
+
+def test_in_plan_order_nobody_waits_for_what_can_land_no_more() -> None:
+    tasks = [make_task("1", "a"), make_task("2", "a", depends_on=("1",)), make_task("3", "b")]
+    progress = progress_of(in_plan_order(spec_of(tasks, [], [role("a"), role("b")])))
+    progress.next()
+    progress.take(passed("3"))
+    assert progress.next() == []
+    progress.take(merged("1") | {"status": "blocked", "why": "failed"})
+    assert progress.next() == [StartLanding("3", 1, "c3")]
 
 
 def test_only_conflicts_end_with_their_own_exit_code() -> None:
@@ -212,9 +282,9 @@ def test_every_story_keeps_the_rules_and_comes_to_an_end(
     spec: RunSpec, data: st.DataObject
 ) -> None:
     progress = progress_of(spec)
-    in_flight: list[StartTask | StartSync] = []
+    in_flight: list[Step] = []
     tasks = spec.plan.tasks_by_id
-    for _ in range(400):
+    for _ in range(600):
         started = progress.next()
         in_flight += started
         for step in started:
@@ -241,7 +311,7 @@ def test_every_story_keeps_the_rules_and_comes_to_an_end(
     assert outcome in {"done", "task_failed", "integration_red", "conflict"}
 
 
-def _played(step: StartTask | StartSync, progress: Progress, data: st.DataObject) -> Result:
+def _played(step: Step, progress: Progress, data: st.DataObject) -> Result:
     """Any answer that the workflows could give."""
     if isinstance(step, StartSync):
         back = data.draw(st.sampled_from(["", "", *sorted(progress.merged)]))
@@ -253,11 +323,18 @@ def _played(step: StartTask | StartSync, progress: Progress, data: st.DataObject
             "send_back": back,
             "rework": {},
         }
-    head = {"kind": "task", "id": step.task, "attempt": step.attempt, "lap": step.lap}
-    head["spent_s"] = data.draw(st.sampled_from([0.0, 1.0, 1.0, 60.0]))
+    head = {"kind": "task", "id": step.task, "attempt": step.attempt}
+    why = {"why": data.draw(st.sampled_from(["failed", "conflict"]))}
+    if isinstance(step, StartTask):
+        head["spent_s"] = data.draw(st.sampled_from([0.0, 1.0, 1.0, 60.0]))
+        passes = step.attempt < 6 and data.draw(st.sampled_from([True, True, True, False]))
+        return head | (
+            {"status": "passed", "branch": "c"} if passes else {"status": "blocked"} | why
+        )
+    head["lap"] = step.lap
     others = sorted(progress.merged - {step.task})
     may_need = others and step.lap < 2
-    choices = ["merged", "merged", "merged", "blocked", *(["needs"] if may_need else [])]
+    choices = ["merged", "merged", "merged", "rework", *(["needs"] if may_need else [])]
     status = data.draw(st.sampled_from(choices))
     if status == "needs":
         return head | {
@@ -266,4 +343,44 @@ def _played(step: StartTask | StartSync, progress: Progress, data: st.DataObject
             "branch": "c",
             "rework": {},
         }
-    return head | {"status": status, "why": data.draw(st.sampled_from(["failed", "conflict"]))}
+    collides = data.draw(st.lists(st.sampled_from(sorted(progress.spec.only)), max_size=3))
+    return head | {"status": status, "rework": {}, "collides": collides}
+
+
+@given(spec=specs(), fate=st.randoms(use_true_random=False), data=st.data())
+def test_in_plan_order_the_same_answers_land_in_the_same_order_whatever_the_timing(
+    spec: RunSpec, fate: random.Random, data: st.DataObject
+) -> None:
+    attempts = [(task, number) for task in spec.only for number in range(1, 4)]
+    passes = {one: fate.random() < 0.8 for one in attempts}
+    lands = {one: fate.random() < 0.7 for one in attempts}
+    spec = in_plan_order(spec)
+
+    def order_of(choose: Callable[[int], int]) -> list[str]:
+        progress, in_flight, landed = progress_of(spec), list[Step](), list[str]()
+        while in_flight := [*in_flight, *progress.next()]:
+            step = in_flight.pop(choose(len(in_flight)))
+            if isinstance(step, StartSync):
+                progress.take({"kind": "sync", "id": step.sync, "status": "open"})
+                continue
+            key = (step.task, step.attempt)
+            head = {"kind": "task", "id": step.task, "attempt": step.attempt}
+            if isinstance(step, StartTask):
+                passed = {"status": "passed", "branch": "c"}
+                blocked = {"status": "blocked", "why": "failed"}
+                progress.take(head | (passed if passes.get(key) else blocked))
+            elif lands[key]:
+                landed.append(step.task)
+                progress.take(head | {"status": "merged", "lap": step.lap})
+            else:
+                collides = [one for one in spec.only if fate.random() < 0.3]
+                back = {"status": "rework", "rework": {}, "collides": collides, "lap": step.lap}
+                progress.take(head | back)
+        assert not progress.landing
+        assert not progress.again
+        return landed
+
+    first = order_of(lambda count: 0)
+    assert first == order_of(lambda count: data.draw(st.integers(0, count - 1)))
+    position = LandingOrder(spec.plan, spec.barrier).position
+    assert first == sorted(first, key=lambda task: position[TaskId(task)])

@@ -14,8 +14,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from wavecrew.plan.model import Plan, Role, SyncPoint, Task, Wave
-from wavecrew.plan.settings import Limits, Settings
-from wavecrew.run.progress import Progress, Result, StartSync, StartTask
+from wavecrew.plan.settings import Limits, MergeSettings, Settings
+from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, StartTask, Step
 from wavecrew.run.spec import RunSpec
 from wavecrew.schedule.ready import Schedule
 
@@ -76,7 +76,10 @@ def runs(draw: st.DrawFn) -> RunSpec:
             sync_points=tuple(syncs),
         ),
         roles=(a_role("a", draw(st.integers(1, 3))), a_role("b", 1)),
-        settings=Settings(limits=Limits(agents=draw(st.integers(1, 5)))),
+        settings=Settings(
+            limits=Limits(agents=draw(st.integers(1, 5))),
+            merge=MergeSettings(order=draw(st.sampled_from(["ready", "plan"]))),
+        ),
         base="0" * 40,
         only=tuple(task.id for task in tasks),
         barrier=draw(st.sampled_from(["sync", "wave"])),
@@ -88,9 +91,9 @@ class RunMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.out: list[StartTask | StartSync] = []
+        self.out: list[Step] = []
         self.names: set[str] = set()
-        self.landed: set[str] = set()
+        self.landed: list[str] = []
 
     @initialize(spec=runs())
     def begin(self, spec: RunSpec) -> None:
@@ -103,60 +106,67 @@ class RunMachine(RuleBasedStateMachine):
     def start(self) -> None:
         for step in self.progress.next():
             self.out.append(step)
-            name = repr((step.task, step.attempt, step.lap)) if is_task(step) else repr(step)
+            name = name_of(step)
             assert name not in self.names, "two workflows of one name: the second would not run"
             self.names.add(name)
             if isinstance(step, StartTask):
                 needs = set(self.spec.plan.tasks_by_id[step.task].depends_on)
-                assert needs <= self.landed
+                assert needs <= set(self.landed)
 
     def answer(self, at: int, result: Result) -> None:
         self.out.pop(at)
         self.progress.take(result)
         self.start()
 
-    def told(self, step: StartTask, tries: int) -> Result:
-        """What a task's workflow says whatever came of it; it counts the attempts it used."""
-        attempt = step.attempt if step.branch else min(step.attempt + tries, ATTEMPTS)
-        return {
-            "kind": "task",
-            "id": step.task,
-            "attempt": max(attempt, step.attempt),
-            "lap": step.lap,
-            "spent_s": 1.0,
-        }
+    def told(self, step: StartTask | StartLanding, **more: Any) -> Result:
+        return {"kind": "task", "id": step.task, "attempt": step.attempt} | more
 
-    @precondition(lambda self: any(map(is_task, self.out)))
+    @precondition(lambda self: self.has(StartTask))
     @rule(data=st.data(), tries=st.integers(0, 2))
-    def a_task_lands(self, data: st.DataObject, tries: int) -> None:
+    def a_branch_passes(self, data: st.DataObject, tries: int) -> None:
+        """The workflow counts the attempts it used; there may be none left to give."""
         at, step = self.pick(data, StartTask)
-        if step.attempt > ATTEMPTS and not step.branch:  # the workflow has no attempt left to give
-            self.answer(at, self.told(step, 0) | {"status": "blocked", "why": "failed"})
-            return
-        self.landed.add(step.task)
-        self.answer(at, self.told(step, tries) | {"status": "merged"})
+        attempt = step.attempt + tries
+        if attempt > ATTEMPTS:
+            self.answer(at, self.told(step, status="blocked", why="failed", spent_s=1.0))
+        else:
+            passed = {"attempt": attempt, "status": "passed", "branch": "c", "spent_s": 1.0}
+            self.answer(at, self.told(step) | passed)
 
-    @precondition(lambda self: any(map(is_task, self.out)))
+    @precondition(lambda self: self.has(StartTask))
     @rule(data=st.data(), why=st.sampled_from(["failed", "conflict"]))
     def a_task_is_blocked(self, data: st.DataObject, why: str) -> None:
         at, step = self.pick(data, StartTask)
-        self.answer(at, self.told(step, ATTEMPTS) | {"status": "blocked", "why": why})
+        self.answer(at, self.told(step, status="blocked", why=why, spent_s=1.0))
 
-    @precondition(lambda self: any(map(is_task, self.out)))
-    @rule(data=st.data(), tries=st.integers(0, 2))
-    def a_landing_needs_another_task_mended(self, data: st.DataObject, tries: int) -> None:
+    @precondition(lambda self: self.has(StartLanding))
+    @rule(data=st.data())
+    def a_branch_lands(self, data: st.DataObject) -> None:
+        at, step = self.pick(data, StartLanding)
+        self.landed.append(step.task)
+        self.answer(at, self.told(step, lap=step.lap, status="merged"))
+
+    @precondition(lambda self: self.has(StartLanding))
+    @rule(data=st.data())
+    def a_landing_becomes_rework(self, data: st.DataObject) -> None:
+        at, step = self.pick(data, StartLanding)
+        collides = data.draw(st.lists(st.sampled_from(self.spec.only), unique=True, max_size=3))
+        back = {"status": "rework", "rework": {"reason": "red"}, "collides": collides}
+        self.answer(at, self.told(step, lap=step.lap) | back)
+
+    @precondition(lambda self: self.has(StartLanding))
+    @rule(data=st.data())
+    def a_landing_needs_another_task_mended(self, data: st.DataObject) -> None:
         """The manager crew names a culprit: any task of the run, sensible or not."""
-        at, step = self.pick(data, StartTask)
-        if step.attempt > ATTEMPTS and not step.branch:
-            return
+        at, step = self.pick(data, StartLanding)
         others = [task for task in self.spec.only if task != step.task]
         if not others:
             return
         culprit = data.draw(st.sampled_from(others))
         named = {"needs": culprit, "branch": "c", "rework": {"reason": "red"}}
-        self.answer(at, self.told(step, tries) | {"status": "needs"} | named)
+        self.answer(at, self.told(step, lap=step.lap, status="needs") | named)
 
-    @precondition(lambda self: not all(map(is_task, self.out)))
+    @precondition(lambda self: self.has(StartSync))
     @rule(data=st.data(), is_open=st.booleans())
     def a_sync_point_is_looked_at(self, data: st.DataObject, is_open: bool) -> None:
         at, step = self.pick(data, StartSync)
@@ -171,6 +181,9 @@ class RunMachine(RuleBasedStateMachine):
         """Nothing is under way, and asked again nothing starts."""
         assert self.progress.next() == []
 
+    def has(self, kind: type[Any]) -> bool:
+        return any(isinstance(step, kind) for step in self.out)
+
     def pick(self, data: st.DataObject, kind: type[Any]) -> tuple[int, Any]:
         places = [at for at, step in enumerate(self.out) if isinstance(step, kind)]
         at = data.draw(st.sampled_from(places))
@@ -180,7 +193,7 @@ class RunMachine(RuleBasedStateMachine):
     def what_runs_is_what_was_started(self) -> None:
         if not hasattr(self, "progress"):
             return
-        tasks = [step.task for step in self.out if isinstance(step, StartTask)]
+        tasks = [step.task for step in self.out if not isinstance(step, StartSync)]
         assert sorted(tasks) == sorted(self.progress.running)
         syncs = [step.sync for step in self.out if isinstance(step, StartSync)]
         assert sorted(syncs) == sorted(self.progress.checking)
@@ -191,6 +204,8 @@ class RunMachine(RuleBasedStateMachine):
             return
         tasks = self.spec.plan.tasks_by_id
         running = self.progress.running
+        if self.spec.settings.merge.order == "plan":  # what waited to land gave its place away
+            running = {step.task for step in self.out if isinstance(step, StartTask)}
         assert len(running) <= self.spec.settings.limits.agents
         for role in self.spec.roles:
             assert sum(tasks[one].agent == role.name for one in running) <= role.parallel
@@ -204,6 +219,7 @@ class RunMachine(RuleBasedStateMachine):
         progress = self.progress
         assert progress.is_over
         assert not progress.again
+        assert not progress.landing
         assert not progress.held
 
     @invariant()
@@ -236,8 +252,14 @@ class RunMachine(RuleBasedStateMachine):
         return unmet or shut or behind
 
 
-def is_task(step: StartTask | StartSync) -> bool:
-    return isinstance(step, StartTask)
+def name_of(step: Step) -> str:
+    if isinstance(step, StartTask):
+        return f"task {step.task} {step.attempt}"
+    return (
+        f"land {step.task} {step.attempt} {step.lap}"
+        if not isinstance(step, StartSync)
+        else repr(step)
+    )
 
 
 RunMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

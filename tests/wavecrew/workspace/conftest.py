@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,3 +158,15 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def shop(tmp_path: Path, sandbox: Sandbox) -> Shop:
     return Shop(tmp_path, sandbox)
+
+
+@pytest.fixture(scope="module")
+def module_shop(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Shop:
+    """A shop that many examples share."""
+    return Shop(tmp_path_factory.mktemp("shop").resolve(), sandbox)
+
+
+@pytest.fixture(scope="session")
+def shop_in(sandbox: Sandbox) -> Callable[[Path], Shop]:
+    """For tests that need several: a shop in a folder."""
+    return lambda folder: Shop(folder, sandbox)

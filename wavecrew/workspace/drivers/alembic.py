@@ -68,14 +68,14 @@ class AlembicHeads:
 def version_folders(trees: Trees, tree: str) -> tuple[tuple[str, ...], ...]:
     """Groups of folders that hold one history each: told by alembic.ini, or by env.py beside."""
     paths = trees.ls(tree)
-    inis = [path for path in paths if posixpath.basename(path) == "alembic.ini"]
+    inis = [path for path in paths if f"/{path}".endswith("/alembic.ini")]
     groups: list[tuple[str, ...]] = []
     for ini, content in sorted(trees.read_all(tree, inis).items()):
         folders = _configured(posixpath.dirname(ini), content)
         if folders and folders not in groups:
             groups.append(folders)
     known = {folder for group in groups for folder in group}
-    environments = {posixpath.dirname(p) for p in paths if posixpath.basename(p) == "env.py"}
+    environments = {posixpath.dirname(p) for p in paths if f"/{p}".endswith("/env.py")}
     for folder in sorted(posixpath.join(home, "versions") for home in environments):
         if folder not in known and any(path.startswith(f"{folder}/") for path in paths):
             groups.append((folder,))
