@@ -53,6 +53,7 @@ def forecast(
     be looked at are added to `passed_over`. The mirror stays as it is. GitFailed
     when an object is missing.
     """
+    mirror.need(tip, *branches.values())
     with Trial.open(mirror, object_id(tip)) as trial:
         commits = _commits(trial, tip, branches)
         ancestry = Ancestry.of(trial.scratch.git, (tip, *commits.values()))
