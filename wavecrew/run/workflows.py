@@ -235,6 +235,7 @@ class Workflows(DBOSConfiguredInstance):
         if self.parts.stop.requested.is_set():
             self.parts.stop.halt()
         try:
+            self.parts.log.refresh()
             return work()
         except (EnvironmentBroken, LimitReached) as error:
             self.parts.stop.halt(error)
