@@ -86,7 +86,8 @@ class Supervisor:
     request: WorkerRequest
     hub: str
     folder: Path
-    name: str = field(default_factory=new_name)
+    name: str = ""
+    """Fresh for each connection to the database."""
     _asked: list[int] = field(default_factory=list)
     """Signals that asked it to leave."""
     _leaving: threading.Event = field(default_factory=threading.Event)
@@ -114,6 +115,7 @@ class Supervisor:
         """Work on run after run; True when there is nothing left and that was asked for."""
         roster = Roster(self.request.url)
         self._astray.clear()
+        self.name = new_name()  # the server may still hold the lock of the name we had
         here = Liveness(
             self.request.url, self.name, beat=self._beat, lost=lambda _: self._astray.set()
         )

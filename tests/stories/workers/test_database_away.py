@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +26,8 @@ def away(crews, say, plan_of):
         for task in ("a", "b"):
             crew.wait_for_event(run, "agent_step", task=task, what="write_file")
         server.stop("immediate")
-        time.sleep(4)
+        remain = {run.pid, *(process.pid for process in crew.workers.values())}
+        crew.story.wait_for(lambda: set(crew.story.processes()) <= remain, run)
         assert all(process.poll() is None for process in [run, *crew.workers.values()])
         server.start()
         (flags / "go").touch()
@@ -41,6 +41,11 @@ def test_the_run_comes_to_its_end_without_a_person(away):
     assert away.done.code == 0, (away.done, away.ended)
     assert sorted(away.crew.story.landed()) == ["a", "b"]
     assert "the workers wait for it" in away.done.err
+
+
+def test_no_agent_or_command_outlived_an_engine_that_lost_the_database(away):
+    """The story waited for it: without that it would have failed."""
+    assert all("lost" in done.err or "no answer" in done.err for done in away.ended)
 
 
 def test_the_workers_replaced_their_engines_by_themselves(away):
