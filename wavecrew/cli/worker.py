@@ -19,6 +19,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from wavecrew.cli.assemble import drop_sockets
 from wavecrew.cli.joined import (
@@ -40,6 +41,9 @@ from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.spec import RunFolder
 from wavecrew.workspace.remote import Remote
+
+if TYPE_CHECKING:
+    import psycopg
 
 COMMAND = (sys.executable, "-P", "-m", "wavecrew.cli.joined")
 LOOK_S = 1.0
@@ -202,10 +206,12 @@ class Supervisor:
                 process.kill()
         return process.wait()
 
-    def _beat(self, connection: object) -> None:
+    def _beat(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         """The engine process gives the signs of life while it is at work: it may be frozen."""
-        if not self._at:
-            sign_of_life(connection, self.name, "idle")  # type: ignore[arg-type]
+        if self._at:
+            connection.execute("select 1")
+        else:
+            sign_of_life(connection, self.name, "idle")
 
     def _wait(self) -> None:
         self._leaving.wait(self._pause_s)
