@@ -150,7 +150,7 @@ def _connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     connection: psycopg.Connection[tuple[Any, ...]]
     try:
         connection = libpq.connect(autocommit=True, **wanted)
-        connection.execute(_SERVER)
+        connection.execute(_SERVER.encode())
         connection.execute(f"listen {CHANNEL}")
     except libpq.Error as error:
         raise not_let_in(error, shown(url)) from error

@@ -34,7 +34,7 @@ class Reaper:
 
     def look(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         """Put back what the dead hold, and make dead what is frozen."""
-        owners = connection.execute(self._pending, self._mine).fetchall()
+        owners = connection.execute(self._pending.encode(), self._mine).fetchall()
         for (owner,) in owners:
             if is_free(connection, owner):
                 count = len(DBOS._recover_pending_workflows([owner]))

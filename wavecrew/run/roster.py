@@ -226,7 +226,7 @@ class Roster:
 
     def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._database.transaction() as here:
-            found = here.execute(statement, values)
+            found = here.execute(statement.encode(), values)
         return found.fetchall() if found.description else []
 
     def _unknown(self, run: str) -> UsageError:
