@@ -167,12 +167,13 @@ class Joined:
             if error:
                 self._unfit(roster, error)
             self._end(EXIT_LEFT if self._leaving.is_set() else EXIT_PAUSED)
-        number = roster.pause(self._given.run, error)
+        say(str(error))
+        number = roster.pause(self._given.run, error, self._executor)
         engine.park()
-        if number:
-            say(str(error))
-            assert self._parts is not None
-            pause_told(roster, self._parts.log, number, error.what, but=self._given.worker)
+        if not number:  # another paused it, or we are taken for dead: not ours to tell
+            self._end(EXIT_LOST)
+        assert self._parts is not None
+        pause_told(roster, self._parts.log, number, error.what, but=self._given.worker)
         self._end(EXIT_PAUSED)
 
     def _unfit(self, roster: Roster, error: WavecrewError) -> NoReturn:

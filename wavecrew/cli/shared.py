@@ -199,6 +199,11 @@ class _Watch:
         """Is it paused, and is anybody at work on it?"""
         row = self.desk.roster.run(self.spec.run)
         workers = self.desk.roster.workers()
+        at_work = any(worker.is_alive and worker.run == row.run for worker in workers)
+        if row.wanted == "pause" and self.shown.state.outcome != "paused" and not at_work:
+            # Who paused it died before it could say so.
+            error = row.error()
+            self.shown.log.append(e.RunPaused(row.pauses, error.what if error else "interrupted"))
         if row.wanted == "pause" and self.shown.state.outcome == "paused":
             error = row.error()
             if error:

@@ -35,6 +35,13 @@ _WORKERS = (
     "select worker, host, pid, hub, agents, since, seen, run, executor, "  # noqa: S608 our words
     "doing, " + _ALIVE + " as alive from wavecrew.workers order by alive desc, host, since"
 )
+_PAUSE = (
+    "update wavecrew.runs set wanted = 'pause', pauses = pauses + 1,"  # noqa: S608
+    " stopped = %s"
+    " where run = %s and wanted = 'work' and outcome = '' and (%s = '' or "
+    + HOLDER.format("%s")
+    + " is not null) returning pauses"
+).encode()
 _TELL = (
     "update wavecrew.workers set seen = now(), doing = %s, run = %s, executor = %s"
     " where worker = %s"
@@ -168,17 +175,14 @@ class Roster:
             run,
         )
 
-    def pause(self, run: str, error: WavecrewError | None = None) -> int:
+    def pause(self, run: str, error: WavecrewError | None = None, executor: str = "") -> int:
         """Have everyone leave it. The number of this pause; 0 when it is paused already, or over.
 
-        Who gets a number writes the fact, once all have left.
+        Who gets a number writes the fact, once all have left. With `executor` only
+        while that is alive: one that was taken for dead stops nobody.
         """
         with self._database.transaction() as here:
-            found = here.execute(
-                "update wavecrew.runs set wanted = 'pause', pauses = pauses + 1, stopped = %s "
-                "where run = %s and wanted = 'work' and outcome = '' returning pauses",
-                (_told(error), run),
-            )
+            found = here.execute(_PAUSE, (_told(error), run, executor, executor))
             here.execute("select pg_notify(%s, %s)", (CHANNEL, f"pause {run}"))
         rows = found.fetchall()
         return int(rows[0][0]) if rows else 0

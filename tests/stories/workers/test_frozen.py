@@ -31,6 +31,7 @@ def frozen(crews, say, plan_of):
     crew.story.wait_for(lambda: not os.path.exists(f"/proc/{engine}"), run)
     (flags / "go").touch()
     done = crew.story.finish(run)
+    assert crew.rows("select stopped from wavecrew.runs") == [("",)]
     ended = {name: crew.leave(name) for name in ("first", "second")}
     return SimpleNamespace(crew=crew, done=done, ended=ended)
 

@@ -89,6 +89,16 @@ def test_of_all_who_pause_a_run_one_gets_the_number(roster):
     assert roster.pause(run) == 2
 
 
+def test_an_executor_that_was_taken_for_dead_pauses_nothing(database_url, roster):
+    run = roster.allot("hub", SPEC, []).run
+    roster.work(run)
+    assert roster.pause(run, None, "dead") == 0
+    assert roster.run(run).wanted == "work"
+    engine = Liveness(database_url, "alive", beat=print, lost=print)
+    assert roster.pause(run, None, "alive") == 1
+    engine.leave()
+
+
 def test_a_worker_is_alive_as_long_as_it_holds_its_lock(database_url, roster, looker):
     roster.enlist("w1", "host", 7, "hub", 4)
     assert [(w.worker, w.is_alive) for w in roster.workers()] == [("w1", False)]
