@@ -78,6 +78,8 @@ class NoAgents:
 
     def close(self) -> None: ...
 
+    def destroy(self) -> None: ...
+
 
 @dataclass
 class Clock:

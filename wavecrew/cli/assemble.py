@@ -6,10 +6,13 @@ import shutil
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from wavecrew.journal.log import SqliteEventLog
-from wavecrew.journal.shelf import FolderShelf
+from wavecrew.journal.log import EventLog, SqliteEventLog
+from wavecrew.journal.postgres import PostgresEventLog
+from wavecrew.journal.records import PostgresRecords, Records
+from wavecrew.journal.shelf import FolderShelf, PostgresShelf, Shelf
 from wavecrew.journal.state import apply, fold
 from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
@@ -24,9 +27,38 @@ SOCKETS = "wavecrew-"
 """How the folder of a run's sockets begins."""
 
 
-def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox: Sandbox) -> Parts:
-    """Everything the run works with, opened. The agent host starts importing at once."""
-    log = SqliteEventLog(folder.events, spec.run)
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where a run is written down: in files for one machine, in PostgreSQL for many."""
+
+    log: EventLog
+    shelf: Shelf
+    records: Records | None = None
+    """The lines of journals, where another machine finds them."""
+
+    @classmethod
+    def local(cls, spec: RunSpec, folder: RunFolder) -> Books:
+        return cls(SqliteEventLog(folder.events, spec.run), FolderShelf(folder.root))
+
+    @classmethod
+    def shared(cls, url: str, run: str) -> Books:
+        """DatabaseLost, DatabaseRefused."""
+        return cls(PostgresEventLog(url, run), PostgresShelf(url, run), PostgresRecords(url, run))
+
+
+def real_parts(
+    spec: RunSpec,
+    folder: RunFolder,
+    repository: Repository,
+    sandbox: Sandbox,
+    books: Books | None = None,
+) -> Parts:
+    """Everything the run works with, opened. The agent host starts importing at once.
+
+    `books`: where it is written down; None for the run's own folder.
+    """
+    books = books or Books.local(spec, folder)
+    log = books.log
     state = fold(log.read())
     reading = threading.RLock()
     settings = spec.settings
@@ -37,7 +69,8 @@ def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox
         mirror=Mirror.open(folder.mirror, repository),
         sandbox=sandbox,
         parking=open_real_sandbox(spec),
-        shelf=FolderShelf(folder.root),
+        shelf=books.shelf,
+        records=books.records,
         log=log,
         state=state,
         host=ProcessHost(folder.root / "host", keys=(settings.model.api_key_env,)),
@@ -67,11 +100,16 @@ def open_real_sandbox(spec: RunSpec) -> Sandbox:
 
 def _sockets(folder: RunFolder) -> Path:
     """A private folder with a short path; the one of an engine that was killed goes first."""
+    drop_sockets(folder)
+    made = tempfile.mkdtemp(prefix=SOCKETS)
+    (folder.root / "sockets").write_text(made, encoding="utf-8")
+    return Path(made)
+
+
+def drop_sockets(folder: RunFolder) -> None:
+    """Remove what an engine that is gone left in the folder for temporary files."""
     note = folder.root / "sockets"
     if note.exists():
         earlier = Path(note.read_text(encoding="utf-8"))
         if earlier.name.startswith(SOCKETS):
             shutil.rmtree(earlier, ignore_errors=True)
-    made = tempfile.mkdtemp(prefix=SOCKETS)
-    note.write_text(made, encoding="utf-8")
-    return Path(made)

@@ -14,7 +14,7 @@ import typer
 
 from wavecrew import __version__
 from wavecrew.cli import attic, forecast, journal, plan
-from wavecrew.errors import EXIT_INTERRUPTED, WavecrewError
+from wavecrew.errors import EXIT_INTERRUPTED, UsageError, WavecrewError
 
 app = typer.Typer(
     name="wavecrew",
@@ -33,6 +33,15 @@ app.add_typer(journal.app, name="journal", help="Read recorded attempts; make re
 app.add_typer(attic.app, name="attic", help="What did not land: list it, restore it, drop it.")
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The git repository.")]
+DatabaseOption = Annotated[
+    str,
+    typer.Option(
+        "--database-url",
+        envvar="WAVECREW_DATABASE_URL",
+        show_envvar=True,
+        help="PostgreSQL shared by workers on many machines.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 
 
@@ -78,7 +87,8 @@ def init(
 @app.command(
     epilog="Examples:  wavecrew run --dry-run  |  wavecrew run --wave 1 --model gpt-5  |  "
     "wavecrew run --base-url http://127.0.0.1:8000/v1 --model local --json  |  "
-    "wavecrew run --resume"
+    "wavecrew run --resume  |  "
+    "wavecrew run --database-url postgresql://crew@db/wavecrew --hub ssh://git@host/hub.git"
 )
 def run(
     repo: RepoOption = Path(),
@@ -118,6 +128,13 @@ def run(
             "--allow-unsandboxed", help="With sandbox mode none: run agents' commands unprotected."
         ),
     ] = False,
+    database_url: DatabaseOption = "",
+    hub: Annotated[
+        str, typer.Option(help="With a database: the bare repository that workers push to.")
+    ] = "",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="With a database: start the run, do not watch it.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Events as JSON lines on stdout (docs/events.md).")
     ] = False,
@@ -144,8 +161,49 @@ def run(
         dry_run=dry_run,
         allow_unsandboxed=allow_unsandboxed,
         as_json=as_json,
+        database_url=database_url,
+        hub=hub,
+        detach=detach,
     )
     raise typer.Exit(start_or_resume(request))
+
+
+@app.command(
+    epilog="Examples:  wavecrew worker --database-url postgresql://crew@db/wavecrew "
+    "--repo ssh://git@host/hub.git  |  wavecrew worker --repo /srv/hub.git --agents 4 --once.  "
+    "Exit codes: 0 nothing left to do, or told to leave with SIGTERM; 2 options wrong; "
+    "7 this machine or the database cannot be used; 130 interrupted. See docs/scale.md."
+)
+def worker(
+    repo: Annotated[
+        str, typer.Option("--repo", help="The bare repository, as `wavecrew run --hub` names it.")
+    ],
+    database_url: DatabaseOption = "",
+    agents: Annotated[
+        int, typer.Option(min=0, help="Agents at once on this machine; 0: what the run allows.")
+    ] = 0,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Workspaces and clones; default: below XDG_STATE_HOME."),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Leave when there is nothing left to do.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Work on runs that others started, beside any number of workers on any machines."""
+    from wavecrew.journal.database import shown
+
+    if not database_url:
+        raise UsageError(
+            "a worker finds its runs in a database, and none is named",
+            mend="give --database-url postgresql://user@host/name, or set WAVECREW_DATABASE_URL",
+        )
+    shown(database_url)  # what is wrong with it is told before anything heavy is loaded
+    from wavecrew.cli.worker import WorkerRequest, work
+
+    request = WorkerRequest(database_url, repo, folder, agents, once, as_json)
+    raise typer.Exit(work(request))
 
 
 @app.command(epilog="Examples:  wavecrew demo  |  wavecrew demo --keep ./discovery")
@@ -162,15 +220,23 @@ def demo(
     raise typer.Exit(run_demo(keep, as_json=as_json))
 
 
-@app.command(epilog="Examples:  wavecrew status  |  wavecrew status r2 --json")
+@app.command(
+    epilog="Examples:  wavecrew status  |  wavecrew status r2 --json  |  "
+    "wavecrew status --database-url postgresql://crew@db/wavecrew"
+)
 def status(
     run_name: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Default: the newest run.")
     ] = None,
     repo: RepoOption = Path(),
+    database_url: DatabaseOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a run stands, at work or ended."""
+    """Show how a run stands, at work or ended; with a database all runs and workers, too."""
+    if database_url:
+        from wavecrew.cli.shared_status import show_shared
+
+        raise typer.Exit(show_shared(database_url, run_name, as_json=as_json))
     from wavecrew.cli.status import show_status
 
     raise typer.Exit(show_status(repo, run_name, as_json=as_json))

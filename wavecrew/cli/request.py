@@ -43,6 +43,12 @@ class RunRequest:
     dry_run: bool = False
     allow_unsandboxed: bool = False
     as_json: bool = False
+    database_url: str = ""
+    """PostgreSQL for workers on many machines; empty: this process does the work itself."""
+    hub: str = ""
+    """The bare repository that all workers push to."""
+    detach: bool = False
+    """Leave the run to the workers and do not watch it."""
     held_out_root: Path | None = None
     """Folder of the held-out tests; default: where wavecrew.toml lies."""
 

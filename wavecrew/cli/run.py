@@ -33,6 +33,7 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal import events as e
+from wavecrew.run.announce import announce
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
@@ -50,6 +51,15 @@ def start_or_resume(request: RunRequest) -> int:
     """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
     if request.dry_run:
         return _dry_run(request)
+    if request.database_url:
+        from wavecrew.cli.shared import start_or_watch
+
+        return start_or_watch(request, request.database_url)
+    if request.hub or request.detach:
+        raise UsageError(
+            "--hub and --detach are for runs that workers carry out",
+            mend="give --database-url, or set WAVECREW_DATABASE_URL",
+        )
     repository = UserRepository.open(request.repo, clean=not request.resume)
     if request.resume and not names_a_plan(request):
         return _go_on(request, repository, newest_unfinished(repository))
@@ -71,7 +81,7 @@ def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> in
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
     with _model(spec) as spec:
-        folder = new_folder(repository.git_dir, _names_with_branches(repository))
+        folder = new_folder(repository.git_dir, names_with_branches(repository))
         try:
             spec = spec.model_copy(update={"run": folder.run})
             folder.save(spec)
@@ -104,7 +114,7 @@ def _drive(
     watcher = watcher_for(parts, as_json=request.as_json)
     engine = Engine(parts)
     try:
-        with _interrupts(), watcher:
+        with interrupts(), watcher:
             _announce(parts, request)
             engine.start()
             while not engine.wait(0.2):
@@ -151,41 +161,7 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
 
 def _announce(parts: Parts, request: RunRequest) -> None:
     """The first facts: the run's start with all it will do, or that it goes on."""
-    spec = parts.spec
-    parts.repository.update_ref(spec.integration_ref, spec.base, None)
-    parts.log.append(
-        e.RunStarted(
-            plan=spec.plan.title,
-            base=spec.base,
-            integration=spec.integration_ref,
-            model=spec.settings.model.name,
-            rehearsal=bool(spec.rehearsal),
-            sandbox=parts.sandbox.mode,
-            tasks=[
-                {
-                    "id": t.id,
-                    "title": t.title,
-                    "role": t.agent,
-                    "wave": t.wave or "",
-                    "phase": t.phase,
-                    "group": t.group,
-                    "estimate_h": t.estimate_h,
-                    "depends_on": [d for d in t.depends_on if d in spec.only],
-                }
-                for t in spec.tasks
-            ],
-            sync_points=[
-                {
-                    "id": s.id,
-                    "title": s.title,
-                    "after": [t.id for t in spec.plan.before(s)],
-                    "holds": [t.id for t in spec.plan.held_by(s)],
-                }
-                for s in spec.syncs
-            ],
-            roles=[role.name for role in spec.roles if not role.manager],
-        )
-    )
+    announce(parts)
     if parts.state.outcome == "paused":
         parts.log.append(e.RunResumed(parts.state.pauses))
     for sync in request.approve:
@@ -202,19 +178,19 @@ def _model(spec: RunSpec) -> Iterator[RunSpec]:
             model = spec.settings.model.model_copy(
                 update={"name": rehearsal.model, "base_url": rehearsal.base_url}
             )
-            yield _with_model(spec, model)
+            yield with_model(spec, model)
         return
     model = resolve_model(spec.settings.model, os.environ)
     check_endpoint(model, os.environ)
-    yield _with_model(spec, model)
+    yield with_model(spec, model)
 
 
-def _with_model(spec: RunSpec, model: object) -> RunSpec:
+def with_model(spec: RunSpec, model: object) -> RunSpec:
     settings = spec.settings.model_copy(update={"model": model})
     return spec.model_copy(update={"settings": settings})
 
 
-def _names_with_branches(repository: UserRepository) -> frozenset[str]:
+def names_with_branches(repository: UserRepository) -> frozenset[str]:
     """Runs whose branches are in the repository, even when their folder is gone."""
     listed = repository.git.run("for-each-ref", "--format=%(refname)", BRANCHES, ATTIC)
     return frozenset(name.split("/")[3] for name in listed.decode().split())
@@ -263,7 +239,7 @@ def _disk(error: OSError) -> WavecrewError:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
+def interrupts() -> Iterator[None]:
     """SIGTERM stops a run as Ctrl-C does."""
 
     def interrupt(number: int, frame: object) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Protocol, Self
 
 from wavecrew.journal.events import Event
+from wavecrew.journal.log import EventLog
 from wavecrew.journal.state import RunState
-from wavecrew.run.parts import Parts
+from wavecrew.run.spec import RunSpec
+
+
+class Watched(Protocol):
+    """What is shown: the parts of a run at work here, or its log and state when it is elsewhere."""
+
+    spec: RunSpec
+    log: EventLog
+    state: RunState
+    reading: threading.RLock
 
 
 class Watcher(Protocol):
@@ -28,7 +39,7 @@ class Watcher(Protocol):
 class JsonLines:
     """One event a line on stdout, nothing else there."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Watched) -> None:
         _also(
             parts, lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True)
         )
@@ -46,7 +57,7 @@ class JsonLines:
 class PlainLines:
     """A line for each thing worth telling, where stdout is no terminal for a board."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Watched) -> None:
         from wavecrew.cli.lines import plain_line
 
         titles: dict[str, str] = {task.id: task.title for task in parts.spec.tasks}
@@ -71,7 +82,7 @@ class PlainLines:
 class LiveBoard:
     """The plan's own board, redrawn as the run goes."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Watched) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -102,7 +113,7 @@ class LiveBoard:
         _print_end(state)
 
 
-def watcher_for(parts: Parts, *, as_json: bool) -> Watcher:
+def watcher_for(parts: Watched, *, as_json: bool) -> Watcher:
     """JSON when asked for, the board on a terminal, plain lines otherwise."""
     if as_json:
         return JsonLines(parts)
@@ -113,7 +124,7 @@ def watcher_for(parts: Parts, *, as_json: bool) -> Watcher:
     return LiveBoard(parts) if can_show_board(Console()) else PlainLines(parts)
 
 
-def _also(parts: Parts, tell: Callable[[Event], None]) -> None:
+def _also(parts: Watched, tell: Callable[[Event], None]) -> None:
     """Tell each new event after the state has taken it."""
     before = parts.log.on_append
 

@@ -18,9 +18,15 @@ MIGRATIONS = (
     """
     create table wavecrew.runs (
         run text primary key,
+        number integer not null unique,
+        hub text not null,
         spec text not null,
-        created_at timestamptz not null default now(),
-        finished_at timestamptz
+        wanted text not null default 'pause',
+        pauses integer not null default 0,
+        stopped text not null default '',
+        outcome text not null default '',
+        exit_code integer,
+        created_at timestamptz not null default now()
     );
     create table wavecrew.events (
         run text not null,
@@ -48,12 +54,15 @@ MIGRATIONS = (
         primary key (run, conversation, number)
     );
     create table wavecrew.workers (
-        executor text primary key,
+        worker text primary key,
         host text not null,
         pid integer not null,
-        started_at timestamptz not null default now(),
-        seen_at timestamptz not null default now(),
-        left_at timestamptz,
+        hub text not null,
+        agents integer not null,
+        since timestamptz not null default now(),
+        seen timestamptz not null default now(),
+        run text not null default '',
+        executor text not null default '',
         doing text not null default ''
     );
     create table wavecrew.ledger (

@@ -12,11 +12,18 @@ from pathlib import Path
 
 from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
 from wavecrew.journal import events as e
-from wavecrew.journal.attempt import read_records
+from wavecrew.journal.attempt import newest_snapshot, read_records
+from wavecrew.journal.records import materialise
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import park, publish
 from wavecrew.run.foresight import ForesightedDesk
+from wavecrew.run.moving import (
+    bring_state,
+    cut_moved,
+    drop_states,
+    park_states,
+)
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, session_name, socket_for
 from wavecrew.run.submission import author_of, scope_of
@@ -47,18 +54,31 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     if done is None:
         role = parts.spec.role(task.agent)
         base = _begin(parts, task, role, attempt, rework)
-        assignment = _assignment(parts, task, role, attempt, base, rework)
-        desk = ForesightedDesk(parts, task, role, attempt, base)
-        ended = run_session(parts, session_name(task.id, attempt), assignment, desk.answer)
-        done = _accepted(parts, task.id, attempt)
-        if done is None:
-            done = _ended_without(parts, task, attempt, assignment.workspace, ended)
-        else:
-            done = replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
+        done = _worked(parts, task, role, attempt, base, rework)
     name = session_name(task.id, attempt)
     parts.sessions.discard(name)
     parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
+
+
+def _worked(
+    parts: Parts, task: Task, role: Role, attempt: int, base: str, rework: wire.Rework | None
+) -> Tried:
+    """The agent's work, from where it is now to the end of the attempt."""
+    folder = parts.folder.attempt(task.id, attempt)
+    place = _workspace(parts, task, attempt, base, folder)
+    if place is None:
+        why = "it began on a machine that is gone, which could not hand on its newest state"
+        park_states(parts, task, attempt, base, outcome="crashed", detail=why)
+        return Tried("crashed", detail=why)
+
+    assignment = _assignment(parts, task, role, attempt, place, rework)
+    desk = ForesightedDesk(parts, task, role, attempt, base)
+    ended = run_session(parts, session_name(task.id, attempt), assignment, desk.answer)
+    done = _accepted(parts, task.id, attempt)
+    if done is None:
+        return _ended_without(parts, task, attempt, place, ended)
+    return replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
@@ -70,10 +90,8 @@ def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
 
 def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rework | None) -> str:
     """Announce the attempt once, with the base it is cut from and the proof of its dependencies."""
-    with parts.reading:
-        known = parts.state.attempt(task.id, attempt)
-    if known is not None:
-        return known.base
+    if begun := _base(parts, task.id, attempt):
+        return begun
     base = parts.tip()
     verified = [_proven(parts, dependency, base) for dependency in task.depends_on]
     parts.log.append(
@@ -88,6 +106,13 @@ def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rewo
         )
     )
     return base
+
+
+def _base(parts: Parts, task: str, attempt: int) -> str:
+    """What an attempt that was announced is cut from; empty when it was not."""
+    with parts.reading:
+        known = parts.state.attempt(task, attempt)
+        return known.base if known else ""
 
 
 def _proven(parts: Parts, dependency: str, base: str) -> str:
@@ -106,11 +131,15 @@ def _proven(parts: Parts, dependency: str, base: str) -> str:
 
 
 def _assignment(
-    parts: Parts, task: Task, role: Role, attempt: int, base: str, rework: wire.Rework | None
+    parts: Parts,
+    task: Task,
+    role: Role,
+    attempt: int,
+    place: wire.WorkspacePlace,
+    rework: wire.Rework | None,
 ) -> wire.Assignment:
     spec = parts.spec
     folder = parts.folder.attempt(task.id, attempt)
-    folder.mkdir(parents=True, exist_ok=True)
     return wire.Assignment(
         run=spec.run,
         kind="task",
@@ -129,7 +158,7 @@ def _assignment(
         scope=scope_of(role, task),
         dependencies=_dependencies(parts, task),
         rework=rework,
-        workspace=_workspace(parts, task, attempt, base, folder),
+        workspace=place,
         journal=folder / "journal.jsonl",
         home=folder / "home",
         socket=socket_for(parts),
@@ -148,24 +177,41 @@ def _dependencies(parts: Parts, task: Task) -> tuple[wire.DependencyResult, ...]
 
 def _workspace(
     parts: Parts, task: Task, attempt: int, base: str, folder: Path
-) -> wire.WorkspacePlace:
-    """The attempt's tree: kept when an earlier engine began it, cut fresh otherwise."""
+) -> wire.WorkspacePlace | None:
+    """The attempt's tree: kept when an earlier engine began it here, cut anew otherwise.
+
+    None when it began elsewhere and cannot be had here as it was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     root = folder / "ws"
-    place = wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
-    if read_records(folder / "journal.jsonl"):
-        return place
-    shutil.rmtree(root, ignore_errors=True)
-    Workspace.create(
-        root,
-        parts.mirror.objects,
-        base,
-        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
-        setup=parts.spec.settings.workspace.setup,
-        tree=start_tree(parts, task, attempt, base),
-        branch=task.id,
-        author=author_of(parts.spec.role(task.agent)),
-    )
-    return place
+    journal = folder / "journal.jsonl"
+    author = author_of(parts.spec.role(task.agent))
+    if parts.records is not None:
+        materialise(parts.records, f"task/{task.id}/{attempt}", journal)
+    newest = newest_snapshot(journal)
+    is_here = bool(read_records(journal)) and (root / "workspace.json").exists()
+    if newest and parts.records is not None:
+        had = bring_state(parts, task.id, attempt, base, newest)
+        if not is_here:
+            if not had:
+                return None
+            sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
+            cut_moved(
+                parts, task, attempt, base, folder, tree=newest, sandbox=sandbox, author=author
+            )
+    elif not is_here:
+        shutil.rmtree(root, ignore_errors=True)
+        Workspace.create(
+            root,
+            parts.mirror.objects,
+            base,
+            parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
+            setup=parts.spec.settings.workspace.setup,
+            tree=start_tree(parts, task, attempt, base),
+            branch=task.id,
+            author=author,
+        )
+    return wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
 
 
 def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
@@ -230,4 +276,6 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     )
     if tried.commit:
         parts.log.append(e.LandingQueued(task.id, attempt, tried.commit))
+    if base := _base(parts, task.id, attempt):
+        drop_states(parts, task.id, attempt, base)
     return tried

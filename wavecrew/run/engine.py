@@ -1,23 +1,22 @@
-"""The engine of one run: DBOS on the run's own SQLite file, started, watched, stopped.
+"""The engine of one run: DBOS on the run's own database, started, watched, stopped.
 
-One engine per file (a lock beside it), WAL, JSON, a pinned application
-version: each of these is a trap when left out. The process ends the hard way
-after a stop, because halted steps never return.
+JSON, a pinned application version, one executor per name: each of these is a
+trap when left out. Where the database is (a file, a server that workers
+share) is told by a `Place` (`run/place.py`). The process ends the hard way after a stop,
+because halted steps never return.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import sys
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
-from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
-from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal import events as e
 from wavecrew.run.parts import Parts
+from wavecrew.run.place import LocalFile, Place
 from wavecrew.run.workflows import Workflows
 
 APPLICATION_VERSION = "2"
@@ -29,34 +28,30 @@ PARK_WITHIN_S = 4.0
 class Engine:
     """Runs one run to its end, or to its stop. One per process: DBOS is a singleton."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, place: Place | None = None) -> None:
+        """`place`: where the engine's database is; by default the file in the run's folder."""
         self._parts = parts
+        self._place = place or LocalFile(parts.folder.engine)
         self._done = threading.Event()
         self._result: dict[str, Any] | None = None
         self._failure: BaseException | None = None
 
     def start(self) -> None:
         """Launch and recover what an earlier engine left pending."""
-        check_sqlite()
-        path = self._parts.folder.engine
-        with sqlite3.connect(path) as database:
-            database.execute("pragma journal_mode=wal")
-        DBOS(
-            config={
-                "name": "wavecrew",
-                "system_database_url": f"sqlite:///{path}",
-                "application_version": APPLICATION_VERSION,
-                "executor_id": "local",
-                "serializer": DBOSPortableJSONSerializer(),
-                "notification_listener_polling_interval_sec": 0.05,
-                "log_level": "CRITICAL",
-                "max_executor_threads": 2 * self._parts.spec.settings.limits.agents + 16,
-            }
-        )
+        agents = self._parts.spec.settings.limits.agents
+        self._place.prepare()
+        config: dict[str, Any] = {
+            "name": "wavecrew",
+            "application_version": APPLICATION_VERSION,
+            "serializer": DBOSPortableJSONSerializer(),
+            "notification_listener_polling_interval_sec": 0.05,
+            "log_level": "CRITICAL",
+            "max_executor_threads": 2 * agents + 16,
+        }
+        engine = DBOS(config=cast(DBOSConfig, config | self._place.config()))
         workflows = Workflows(self._parts)
         DBOS.launch()
-        agents = self._parts.spec.settings.limits.agents
-        DBOS.register_queue("tasks", global_concurrency=agents, polling_interval_sec=0.1)
+        self._place.register_tasks(engine, agents)
         DBOS.register_queue("merge", global_concurrency=1, polling_interval_sec=0.1)
         with SetWorkflowID(self._parts.spec.run):
             handle = DBOS.start_workflow(workflows.run)
@@ -80,15 +75,20 @@ class Engine:
     def pause(self, reason: str) -> None:
         """After a stop was asked for: see everything parked, then say so in the log."""
         parts = self._parts
-        parts.sandbox.cancel_all()
-        deadline = time.monotonic() + PARK_WITHIN_S
-        while time.monotonic() < deadline and parts.at_work():
-            time.sleep(0.02)
+        self.park()
         with parts.reading:
             number = parts.state.pauses + 1
         parts.log.append(e.RunPaused(number, reason))
         parts.host.close()
         parts.lessor.close()
+
+    def park(self) -> None:
+        """See the work of every attempt parked, as long as that may take."""
+        parts = self._parts
+        parts.sandbox.cancel_all()
+        deadline = time.monotonic() + PARK_WITHIN_S
+        while time.monotonic() < deadline and parts.at_work():
+            time.sleep(0.02)
 
     def close(self) -> None:
         """After the run's own end."""
@@ -102,12 +102,3 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 carried to the main thread
             self._failure = error
         self._done.set()
-
-
-def check_sqlite() -> None:
-    """DBOS cannot start on Python 3.12+ with SQLite before 3.42; say so instead of its error."""
-    if sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42):
-        raise EnvironmentBroken(
-            f"SQLite {sqlite3.sqlite_version} is too old for Python 3.12 and later",
-            mend="use Python 3.11, or a Python built with SQLite 3.42 or newer",
-        )

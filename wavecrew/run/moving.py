@@ -56,6 +56,11 @@ def keep_state(
     return True
 
 
+def bring_state(parts: Parts, task: str, attempt: int, base: str, tree: str) -> bool:
+    """Have the objects of a state here; False when the hub never got it."""
+    return _line(parts, task, attempt, base).fetch(tree)
+
+
 def cut_moved(
     parts: Parts,
     task: Task,

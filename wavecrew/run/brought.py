@@ -1,0 +1,68 @@
+"""A run that workers carried out, written down in the user's repository once it has ended.
+
+Then `status`, `journal` and all else that reads a finished run finds it like
+one that was carried out here. A run that may go on is not brought: this
+machine's `--resume` must not take it for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wavecrew.gates.model import GateReport
+from wavecrew.journal import events as e
+from wavecrew.journal.log import EventLog, SqliteEventLog
+from wavecrew.journal.records import Records, materialise
+from wavecrew.journal.shelf import FolderShelf, Shelf
+from wavecrew.run.progress import MOST_ROUNDS
+from wavecrew.run.spec import RunFolder, RunSpec, file_name
+
+
+def bring_home(
+    folder: RunFolder, spec: RunSpec, log: EventLog, shelf: Shelf, records: Records
+) -> None:
+    """Write events, reports and journals of an ended run into `folder`; done again it adds."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    told = list(log.read())
+    _documents(folder, shelf, told)
+    for conversation, name, number in _conversations(spec, told):
+        materialise(records, conversation, folder.attempt(name, number) / "journal.jsonl")
+    _events(folder, spec, told)
+    folder.save(spec)  # from now on the folder counts as a run
+
+
+def _events(folder: RunFolder, spec: RunSpec, told: list[e.Event]) -> None:
+    times = iter([event.at for event in told])
+    log = SqliteEventLog(folder.events, spec.run, clock=lambda: next(times))
+    try:
+        for event in told:
+            log.append(event.fact)
+    finally:
+        log.close()
+
+
+def _documents(folder: RunFolder, shelf: Shelf, told: list[e.Event]) -> None:
+    """The reports that events name, and the logs that the reports name."""
+    home = FolderShelf(folder.root)
+    for event in told:
+        name = getattr(event.fact, "report", "") or getattr(event.fact, "evidence", "")
+        content = shelf.load(name) if name.startswith("reports/") else None
+        if content is None:
+            continue
+        home.save(name, content)
+        for evidence in GateReport.model_validate_json(content).evidence:
+            if log := shelf.load(evidence.log_file) if evidence.log_file else None:
+                home.save(evidence.log_file, log)
+
+
+def _conversations(spec: RunSpec, told: list[e.Event]) -> Iterator[tuple[str, str, int]]:
+    """(name, first part of its folder, number) of every conversation there may have been."""
+    for event in told:
+        fact = event.fact
+        if isinstance(fact, e.TaskStarted):
+            yield f"task/{fact.task}/{fact.attempt}", fact.task, fact.attempt
+            triage = f"triage-{file_name(fact.task)}"
+            yield f"triage/{fact.task}/{fact.attempt}", triage, fact.attempt
+    for sync in spec.syncs:
+        for number in range(1, MOST_ROUNDS + 1):
+            yield f"sync/{sync.id}/{number}", f"sync-{file_name(sync.id)}", number
