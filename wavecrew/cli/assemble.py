@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 import time
@@ -19,9 +18,6 @@ from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Repository
-
-SOCKETS = "wavecrew-"
-"""How the folder of a run's sockets begins."""
 
 
 def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox: Sandbox) -> Parts:
@@ -48,7 +44,7 @@ def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox
             tokens=state.tokens,
             model_calls=state.model_calls,
         ),
-        sockets=_sockets(folder),
+        sockets=Path(tempfile.mkdtemp(prefix="s")),
         clock=lambda: int(time.time()),
         reading=reading,
     )
@@ -63,15 +59,3 @@ def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox
 
 def open_real_sandbox(spec: RunSpec) -> Sandbox:
     return open_sandbox(spec.settings.sandbox, allow_unsandboxed=spec.allow_unsandboxed)
-
-
-def _sockets(folder: RunFolder) -> Path:
-    """A private folder with a short path; the one of an engine that was killed goes first."""
-    note = folder.root / "sockets"
-    if note.exists():
-        earlier = Path(note.read_text(encoding="utf-8"))
-        if earlier.name.startswith(SOCKETS):
-            shutil.rmtree(earlier, ignore_errors=True)
-    made = tempfile.mkdtemp(prefix=SOCKETS)
-    note.write_text(made, encoding="utf-8")
-    return Path(made)

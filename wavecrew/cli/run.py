@@ -36,7 +36,9 @@ from wavecrew.journal import events as e
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
+from wavecrew.run.leftovers import sweep_run
 from wavecrew.run.parts import Parts
+from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec, new_folder
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.refs import ATTIC, BRANCHES
@@ -50,6 +52,11 @@ def start_or_resume(request: RunRequest) -> int:
     """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
     if request.dry_run:
         return _dry_run(request)
+    with own_scratch():
+        return _start_or_resume(request)
+
+
+def _start_or_resume(request: RunRequest) -> int:
     repository = UserRepository.open(request.repo, clean=not request.resume)
     if request.resume and not names_a_plan(request):
         return _go_on(request, repository, newest_unfinished(repository))
@@ -99,6 +106,7 @@ def _drive(
 ) -> int:
     """Run until the end or a stop. Every way out leaves a run that can go on."""
     lock = folder.lock()
+    sweep_run(folder, repository.git_dir)
     folder.save(spec)
     parts = real_parts(spec, folder, repository, sandbox)
     watcher = watcher_for(parts, as_json=request.as_json)
@@ -114,7 +122,6 @@ def _drive(
         parts.stop.request()
         return _paused(engine, parts, watcher, repository.root)
     finally:
-        shutil.rmtree(parts.sockets, ignore_errors=True)
         os.close(lock)
 
 
@@ -143,7 +150,7 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
         f"go on with: wavecrew run --resume --repo {root}",
         file=sys.stderr,
     )
-    shutil.rmtree(parts.sockets, ignore_errors=True)
+    drop_scratch()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
