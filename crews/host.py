@@ -169,9 +169,13 @@ def _outcome_of(child: Child, status: int, number: int) -> Outcome:
         return Outcome(outcome=name, detail="did not stop by itself and was killed")
     if child.killed:
         return Outcome(outcome="crashed", detail="killed on request")
-    how = f"by signal {number}" if number else f"with status {os.waitstatus_to_exitcode(status)}"
+    from crews.child import GO_ON
+
+    code = os.waitstatus_to_exitcode(status)
+    again = number != 0 or code == GO_ON
+    how = f"by signal {number}" if number else f"with status {code}"
     detail = f"the process ended {how}; see {child.folder / 'log'}"
-    return Outcome(outcome="crashed", detail=detail)
+    return Outcome(outcome="lost" if again else "crashed", detail=detail)
 
 
 def _signal_group(child: Child, number: int) -> None:

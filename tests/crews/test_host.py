@@ -372,7 +372,7 @@ def test_a_child_that_dies_is_told_and_disturbs_nobody(host, order, model, say):
     _await(lambda: len(model.requests) == 2)
     os.kill(pids["one"], signal.SIGKILL)
     ended = host.hear()
-    assert (ended["ended"], ended["status"]["outcome"]) == ("one", "crashed")
+    assert (ended["ended"], ended["status"]["outcome"]) == ("one", "lost")
     assert ended["status"]["signal"] == signal.SIGKILL
     assert one.outcome.detail.startswith("the process ended by signal 9")
     assert not _gone(pids["other"])

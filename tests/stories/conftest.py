@@ -279,6 +279,18 @@ class Story:
         (host,) = [pid for pid in hosts if parents[pid] not in hosts]
         return host, [pid for pid in hosts if parents[pid] == host]
 
+    def sandbox_of(self, words: bytes) -> int:
+        """Process id of the bubblewrap around the command whose line holds `words`."""
+        (pid,) = [
+            int(name)
+            for name in filter(str.isdigit, os.listdir("/proc"))
+            if words in _read(name, "cmdline") and b"bwrap" not in _read(name, "cmdline")
+        ]
+        above = int(_read(pid, "stat").rpartition(b")")[2].split()[1])
+        while b"bwrap" in _read(above, "cmdline"):
+            pid, above = above, int(_read(above, "stat").rpartition(b")")[2].split()[1])
+        return pid
+
     def left_over(self) -> list[Any]:
         """Processes and sockets' folders that are still there, after a moment to go away."""
         deadline = time.monotonic() + 5

@@ -6,7 +6,6 @@ submitted tree, never how the agent process says it ended.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, session_name, socket_for
@@ -159,16 +159,19 @@ def _workspace(
     place = wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
     if read_records(folder / "journal.jsonl"):
         return place
-    shutil.rmtree(root, ignore_errors=True)
-    Workspace.create(
-        root,
-        parts.mirror.objects,
-        base,
-        parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
-        setup=parts.spec.settings.workspace.setup,
-        tree=start_tree(parts, task, attempt, base),
-        branch=task.id,
-        author=author_of(parts.spec.role(task.agent)),
+    sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
+    tree = start_tree(parts, task, attempt, base)
+    again(
+        lambda: Workspace.create(
+            root,
+            parts.mirror.objects,
+            base,
+            sandbox,
+            setup=parts.spec.settings.workspace.setup,
+            tree=tree,
+            branch=task.id,
+            author=author_of(parts.spec.role(task.agent)),
+        )
     )
     return place
 
@@ -214,6 +217,10 @@ def _ended_without(
             ModelUnreachable(
                 ended.detail, where=f"task {task.id}", mend="mend the endpoint, then --resume"
             )
+        )
+    if ended.outcome == "environment":
+        parts.stop.halt(
+            EnvironmentBroken(ended.detail, where=f"task {task.id}", mend="mend it, then --resume")
         )
     if ended.outcome == "out_of_budget":
         parts.stop.halt(

@@ -19,6 +19,7 @@ from wavecrew.journal.state import TaskState
 from wavecrew.plan.model import Contract, Task
 from wavecrew.plan.settings import Stage
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.branches import first_parent
 from wavecrew.run.parts import Parts
 from wavecrew.run.reports import save_report, saved_report
@@ -45,9 +46,8 @@ def land_branch(parts: Parts, task: Task, attempt: int, commit: str) -> Landed:
         state = replace(parts.state.tasks[task.id])
 
     def verify(tree: str) -> GateReport:
-        report = verify_tree(
-            verify_input(parts, "integration", tree, parts.tip(), stem, extra=task.provides)
-        )
+        wanted = verify_input(parts, "integration", tree, parts.tip(), stem, extra=task.provides)
+        report = again(lambda: verify_tree(wanted))
         save_report(parts, stem, parts.unless_stopping(report))
         return report
 

@@ -8,9 +8,10 @@ pending, and the next `--resume` carries it out again.
 from __future__ import annotations
 
 import threading
+import traceback
 from typing import NoReturn
 
-from wavecrew.errors import WavecrewError
+from wavecrew.errors import EngineFault, WavecrewError
 
 
 class Stop:
@@ -32,3 +33,13 @@ class Stop:
         self.request(error)
         while True:
             threading.Event().wait()
+
+
+def fault(error: Exception) -> EngineFault:
+    """An unexpected error as something a person can report; the traceback goes with it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return EngineFault(
+        f"{type(error).__name__}: {error}",
+        where=f"{place.filename}:{place.lineno}",
+        mend="this is a fault of Wavecrew; nothing is lost, `wavecrew run --resume` goes on",
+    )

@@ -14,6 +14,7 @@ from wavecrew.gates.model import Finding, GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.branches import publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
@@ -63,7 +64,7 @@ class AttemptDesk(Desk):
             return self._rejected(request.tree, rejected)
         given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
         sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
-        return gate(replace(given, sandbox=sandbox))
+        return again(lambda: gate(replace(given, sandbox=sandbox)))
 
     def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
         findings = tuple(
