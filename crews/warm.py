@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from crews import provider
 from crews.attempt import Attempt
+from crews.child import die_with
 from crews.conversation import hold
 from crews.endings import Outcome
 from crews.manager import NoSandbox, NoWorkspace
@@ -66,8 +67,10 @@ def _tried(home: Path) -> tuple[Outcome, bool]:
     (home / "journal.jsonl").unlink(missing_ok=True)
     with HTTPServer(("127.0.0.1", 0), _OneAnswer) as server:
         server.timeout = 30
+        host = os.getpid()
         pid = os.fork()
         if pid == 0:
+            die_with(host)
             _serve_one(server)
         server.socket.close()  # else one that was killed would be waited for, not refused
         outcome = _converse(home, server.server_address[1])
