@@ -298,6 +298,13 @@ class Story:
             time.sleep(0.05)
         return found
 
+    def left_over_processes(self) -> list[int]:
+        """Processes that are still there, after a moment to go away."""
+        deadline = time.monotonic() + 5
+        while (found := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
     def close(self) -> None:
         """End whatever a failed story left running."""
         for process in self.started:
@@ -375,6 +382,12 @@ def story(stories: Callable[[str], Story], request: pytest.FixtureRequest) -> It
     one = stories("story")
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def make_story() -> Callable[[Path], Story]:
+    """A story in a folder of the test's own choice, which closes it."""
+    return Story
 
 
 @pytest.fixture(scope="session")

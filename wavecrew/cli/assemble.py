@@ -10,6 +10,7 @@ from pathlib import Path
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import apply, fold
+from wavecrew.run.again import again
 from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.parts import Parts
@@ -58,4 +59,6 @@ def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox
 
 
 def open_real_sandbox(spec: RunSpec) -> Sandbox:
-    return open_sandbox(spec.settings.sandbox, allow_unsandboxed=spec.allow_unsandboxed)
+    """Tried out before it is trusted; a trial that somebody killed is made again."""
+    allowed = spec.allow_unsandboxed
+    return again(lambda: open_sandbox(spec.settings.sandbox, allow_unsandboxed=allowed))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import read_records
@@ -16,6 +18,7 @@ from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
+from wavecrew.run.disk import no_room
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, session_name, socket_for
 from wavecrew.run.submission import AttemptDesk, author_of, scope_of
@@ -45,6 +48,7 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     done = _accepted(parts, task.id, attempt)
     if done is None:
         role = parts.spec.role(task.agent)
+        rework = _given_before(parts, task, attempt) or rework
         base = _begin(parts, task, role, attempt, rework)
         assignment = _assignment(parts, task, role, attempt, base, rework)
         desk = AttemptDesk(parts, task, role, attempt, base)
@@ -58,6 +62,18 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     parts.sessions.discard(name)
     parts.lessor.release(name, f"{name}/gate")
     return _conclude(parts, task, attempt, done)
+
+
+def _given_before(parts: Parts, task: Task, attempt: int) -> wire.Rework | None:
+    """With what an attempt was sent back that has a journal: going on, it is asked the same."""
+    folder = parts.folder.attempt(task.id, attempt)
+    if not read_records(folder / "journal.jsonl"):
+        return None
+    try:
+        given = (folder / "assignment.json").read_bytes()
+        return wire.Assignment.model_validate_json(given).rework
+    except (OSError, ValidationError):
+        return None
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
@@ -207,7 +223,12 @@ def _earlier_commit(parts: Parts, task: str, attempt: int) -> str:
 def _ended_without(
     parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended
 ) -> Tried:
-    """An attempt that is over without an accepted submission; its work goes to the attic."""
+    """An attempt that is over without an accepted submission; its work goes to the attic.
+
+    What the environment did to it is not the agent's end: the run stops, and it goes on later.
+    """
+    if error := no_room(parts.folder.root):
+        parts.stop.halt(error)
     park(parts, task, attempt, place, ended)
     parts.sessions.discard(session_name(task.id, attempt))
     if parts.stop.requested.is_set():

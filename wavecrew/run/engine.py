@@ -7,6 +7,7 @@ after a stop, because halted steps never return.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 import threading
@@ -86,9 +87,12 @@ class Engine:
             time.sleep(0.02)
         with parts.reading:
             number = parts.state.pauses + 1
-        parts.log.append(e.RunPaused(number, reason))
+        # What cannot be written now is as after a kill: a resume sees to it.
+        with contextlib.suppress(EnvironmentBroken):
+            parts.log.append(e.RunPaused(number, reason))
         parts.host.close()
-        parts.lessor.close()
+        with contextlib.suppress(EnvironmentBroken):
+            parts.lessor.close()
 
     def close(self) -> None:
         """After the run's own end."""
