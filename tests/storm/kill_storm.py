@@ -95,6 +95,8 @@ class Storm:
         self.armed = threading.Event()
         self.over = threading.Event()
         self.random = random.Random(seed)
+        self.pause_s = 6.0
+        """The longest between two random kills; a slow machine needs more to get anywhere."""
         threading.Thread(target=self._strike_next, daemon=True).start()
 
     # ---- while it runs
@@ -120,6 +122,9 @@ class Storm:
             return False
         with self.lock:
             self.report.kills[kind] += 1
+            number = sum(self.report.kills.values())
+        if number % 10 == 0:
+            print(f"  {self.report.name}: {number} kills", file=sys.stderr, flush=True)
         processes.gone(killed, 10)
         self.note_answers()
         return True
@@ -148,15 +153,16 @@ class Storm:
         self.report.events_missed = sorted(self.pending)
         return self._judged(code, tree)
 
-    def at_random(self, kills: int, tree: str) -> Report:
-        """Up to so many kills at random times, as the run lasts."""
+    def at_random(self, kills: int, tree: str, calm_s: float) -> Report:
+        """Up to so many kills at random times, as the run lasts; undisturbed it takes `calm_s`."""
+        self.pause_s = max(self.pause_s, calm_s / 8)
         stop = threading.Thread(target=self._strike_randomly, args=(kills,), daemon=True)
         stop.start()
         return self._judged(self._to_the_end(), tree)
 
     def _strike_randomly(self, kills: int) -> None:
         while sum(self.report.kills.values()) < kills:
-            if self.over.wait(self.random.uniform(0.3, 6.0)):
+            if self.over.wait(self.random.uniform(0.3, self.pause_s)):
                 return
             self.strike(self.random.choice(KINDS))
 
@@ -171,7 +177,7 @@ class Storm:
                 self.report.findings.append(f"ended with {code}: {self.rig.said().strip()[-600:]}")
                 if self.report.resumes and in_vain:
                     break
-            in_vain = in_vain + 1 if len(self.seen) == events else 0
+            in_vain = in_vain + 1 if self.kind and len(self.seen) == events else 0
             events = len(self.seen)
             if in_vain > MOST_RESUMES_IN_VAIN:
                 self.report.findings.append(f"stuck: {in_vain} resumes without a new event")
@@ -182,7 +188,10 @@ class Storm:
             if self.report.resumes % 2:
                 self._wait_for_the_dead()
             self.report.resumes += 1
-            self.rig.resume()
+            if self.rig.has_begun():
+                self.rig.resume()
+            else:
+                self.rig.start()
         self.report.seconds = round(time.monotonic() - began, 1)
         return code or 0
 
@@ -197,6 +206,9 @@ class Storm:
         if code != 0:
             found.append(f"the run ended with {code}: {rig.said().strip()[-600:]}")
         self._wait_for_the_dead()
+        if not rig.has_begun():
+            found.append("the run never began")
+            return report
         report.tree = findings.final_tree(rig.repo)
         if tree and report.tree != tree:
             found.append(f"the final tree is {report.tree[:12]}, the reference's {tree[:12]}")
@@ -267,7 +279,11 @@ def storm(options: argparse.Namespace, folder: Path) -> list[Report]:
         left, number = options.random, 0
         while left > 0:
             number += 1
-            report = said(new(f"random-{number}", options.seed + number).at_random(left, tree))
+            report = said(
+                new(f"random-{number}", options.seed + number).at_random(
+                    left, tree, reference.seconds
+                )
+            )
             left -= max(1, sum(report.kills.values()))
     return reports
 

@@ -21,7 +21,6 @@ import processes
 from processes import Process
 
 from wavecrew.cli.demo import make_repository
-from wavecrew.journal.log import SqliteEventLog
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "discovery"
@@ -42,6 +41,10 @@ class Rig(Protocol):
     def start(self) -> None: ...
 
     def resume(self) -> None: ...
+
+    def has_begun(self) -> bool:
+        """True once there is something to resume; before, a killed start is started again."""
+        ...
 
     def victims(self, kind: Victim) -> list[Process]:
         """Processes of that kind that are alive now."""
@@ -139,15 +142,8 @@ class LocalRig:
     def said(self) -> str:
         return (self.folder / "stderr").read_text(errors="replace")[-2000:]
 
-    def events(self) -> list[str]:
-        """Ids of the run's events, oldest first."""
-        if not (self.run / "events.db").exists():
-            return []
-        log = SqliteEventLog(self.run / "events.db", "r1", read_only=True)
-        try:
-            return [event.id for event in log.read()]
-        finally:
-            log.close()
+    def has_begun(self) -> bool:
+        return (self.run / "run.json").exists()
 
     def close(self) -> None:
         """End whatever is left."""
