@@ -90,9 +90,11 @@ class Storm:
             tasks=tuple(filter(None, options.tasks.split(","))),
         )
         self.before = findings.checkout(self.rig.repo)
-        self.kind: Victim | None = None
-        self.pending: set[str] = set()
-        self.armed = threading.Event()
+        self.pending: dict[str, Victim] = {}
+        """Event -> who is killed right after it."""
+        self.awaited: Victim | None = None
+        """Who is killed as soon as one appears."""
+        self.at_events = False
         self.over = threading.Event()
         self.random = random.Random(seed)
         self.pause_s = 6.0
@@ -104,14 +106,12 @@ class Storm:
     def told(self, event: str) -> None:
         """The run stands still at this event until this returns."""
         self.seen.append(event)
-        if self.kind is None or event not in self.pending:
+        kind = self.pending.pop(event, None)
+        if kind is None:
             return
-        self.pending.discard(event)
-        if self.strike(self.kind):
-            self.report.events_hit += 1
-        elif self.kind != "engine":
-            self.armed.set()
-            self.report.events_hit += 1
+        self.report.events_hit += 1
+        if not self.strike(kind):
+            self.awaited = kind
 
     def strike(self, kind: Victim) -> bool:
         """Kill what there is of a kind, now. The journals are read once it is dead."""
@@ -137,8 +137,8 @@ class Storm:
     def _strike_next(self) -> None:
         """Kills the next victim that appears, for events at which there was none."""
         while not self.over.wait(0.004):
-            if self.armed.is_set() and self.kind and self.strike(self.kind):
-                self.armed.clear()
+            if self.awaited and self.strike(self.awaited):
+                self.awaited = None
 
     # ---- the whole of it
 
@@ -146,9 +146,9 @@ class Storm:
         self.rig.start()
         return self._judged(self.rig.wait(), "")
 
-    def at_every(self, kind: Victim, events: list[str], tree: str) -> Report:
-        """A kill of this kind at each of `events`."""
-        self.kind, self.pending = kind, set(events)
+    def at_each(self, victims: dict[str, Victim], tree: str) -> Report:
+        """A kill right after each of these events."""
+        self.at_events, self.pending = True, victims
         code = self._to_the_end()
         self.report.events_missed = sorted(self.pending)
         return self._judged(code, tree)
@@ -172,12 +172,12 @@ class Storm:
         self.rig.start()
         in_vain, events = 0, 0
         while (code := self.rig.wait()) not in (0, None):
-            self.armed.clear()
+            self.awaited = None
             if code != -9:
                 self.report.findings.append(f"ended with {code}: {self.rig.said().strip()[-600:]}")
                 if self.report.resumes and in_vain:
                     break
-            in_vain = in_vain + 1 if self.kind and len(self.seen) == events else 0
+            in_vain = in_vain + 1 if self.at_events and len(self.seen) == events else 0
             events = len(self.seen)
             if in_vain > MOST_RESUMES_IN_VAIN:
                 self.report.findings.append(f"stuck: {in_vain} resumes without a new event")
@@ -268,14 +268,14 @@ def storm(options: argparse.Namespace, folder: Path) -> list[Report]:
         reference.seconds = round(time.monotonic() - began, 1)
         said(reference)
         events, tree = list(calm.seen), reference.tree
+        if options.short:
+            chosen = spread(events, len(SHORT))
+            said(new("short").at_each(dict(zip(chosen, SHORT, strict=True)), tree))
+            return reports
         for kind in KINDS:
             if kind in options.only:
-                chosen = events
-                if options.short:
-                    chosen = spread(events, SHORT[kind])
-                elif options.events:
-                    chosen = spread(events, options.events)
-                said(new(f"every-event-{kind}").at_every(kind, chosen, tree))
+                chosen = spread(events, options.events) if options.events else events
+                said(new(f"every-event-{kind}").at_each(dict.fromkeys(chosen, kind), tree))
         left, number = options.random, 0
         while left > 0:
             number += 1
@@ -288,7 +288,8 @@ def storm(options: argparse.Namespace, folder: Path) -> list[Report]:
     return reports
 
 
-SHORT: dict[Victim, int] = {"engine": 4, "agent": 8, "command": 8}
+SHORT: tuple[Victim, ...] = ("agent", "command", "agent", "command", "engine") * 4 + ("agent",) * 2
+"""Who is killed in the short storm, at as many events in turn."""
 
 
 def spread(events: list[str], number: int) -> list[str]:
@@ -302,7 +303,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--short", action="store_true", help="20 kills at events spread over the run"
+        "--short", action="store_true", help="one run of two tasks, 20 kills of all kinds"
     )
     parser.add_argument(
         "--random", type=int, default=0, help="so many kills at random times as well"
@@ -317,6 +318,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the report here")
     parser.add_argument("--keep", type=Path, help="make the runs here and leave them")
     options = parser.parse_args()
+    if options.short:
+        options.tasks = "1.1,1.2"
     folder = options.keep or Path(tempfile.mkdtemp(prefix="storm-"))
     folder.mkdir(parents=True, exist_ok=True)
     reports = storm(options, folder)
