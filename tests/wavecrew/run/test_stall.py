@@ -237,7 +237,7 @@ def test_a_hung_agent_is_ended_as_stalled_and_nothing_of_it_lives(
     monkeypatch.setattr("wavecrew.run.stall.SNAPSHOT_S", 0.0)
     monkeypatch.setattr("wavecrew.run.session.PARK_S", 0.5)
     host = ProcessHost(tmp_path / "host", command=(sys.executable, "-c", HUNG))
-    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop())
+    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop(), records=None)
     try:
         ended = run_session(parts, "1.1/1", assignment, lambda request: Noted())
     finally:
@@ -264,7 +264,7 @@ for line in sys.stdin:
         print(json.dumps({"ended": told["id"], "status": {}}), flush=True)
 """
     host = ProcessHost(tmp_path / "host", command=(sys.executable, "-c", ending))
-    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop())
+    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop(), records=None)
     try:
         ended = run_session(parts, "1.1/1", assignment, lambda request: Noted())
     finally:
