@@ -182,8 +182,9 @@ class Storm:
             if in_vain > MOST_RESUMES_IN_VAIN:
                 self.report.findings.append(f"stuck: {in_vain} resumes without a new event")
                 break
-            if self.seen[-1:] == ["run_finished"]:
-                code = 0
+            if self.seen[-1:] == ["run_finished"]:  # nothing is left to do but to clean up
+                self.rig.resume()
+                code = 0 if self.rig.wait() == 2 else code
                 break
             if self.report.resumes % 2:
                 self._wait_for_the_dead()
@@ -288,7 +289,7 @@ def storm(options: argparse.Namespace, folder: Path) -> list[Report]:
     return reports
 
 
-SHORT: tuple[Victim, ...] = ("agent", "command", "agent", "command", "engine") * 4 + ("agent",) * 2
+SHORT: tuple[Victim, ...] = ("agent", "command", "agent", "command", "engine") * 4 + ("agent",) * 4
 """Who is killed in the short storm, at as many events in turn."""
 
 

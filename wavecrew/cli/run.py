@@ -37,7 +37,7 @@ from wavecrew.run.disk import no_room
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
-from wavecrew.run.leftovers import sweep_run
+from wavecrew.run.leftovers import sweep_leases, sweep_run
 from wavecrew.run.parts import Parts
 from wavecrew.run.reconcile import reconcile
 from wavecrew.run.scratch import drop_scratch, own_scratch
@@ -62,6 +62,7 @@ def start_or_resume(request: RunRequest) -> int:
 
 def _start_or_resume(request: RunRequest) -> int:
     repository = UserRepository.open(request.repo, clean=not request.resume)
+    sweep_leases(repository.git_dir)
     if request.resume and not names_a_plan(request):
         return _go_on(request, repository, newest_unfinished(repository))
     spec = spec_of(request, repository)

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from wavecrew.errors import EnvironmentBroken
 from wavecrew.run import disk
+from wavecrew.run.leases import Leases
 from wavecrew.run.spec import RunFolder
 from wavecrew.workspace.refs import ATTIC, BRANCHES, encode
 from wavecrew.workspace.user_repo import STALE_LOCK_S
@@ -36,6 +38,14 @@ def sweep_run(folder: RunFolder, git_dir: Path) -> int:
                 path.unlink()
             swept += 1
     return swept
+
+
+def sweep_leases(git_dir: Path) -> int:
+    """Give back what dead engines of this repository's runs had leased; how many things."""
+    table = git_dir / "wavecrew" / "leases.db"
+    with suppress(EnvironmentBroken):  # whoever needs a lease will tell
+        return Leases(table).sweep() if table.exists() else 0
+    return 0
 
 
 def _left(folder: RunFolder, git_dir: Path) -> Iterator[Path]:

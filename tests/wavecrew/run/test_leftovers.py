@@ -6,7 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from wavecrew.run.leftovers import sweep_run
+from wavecrew.run.leases import Leases, Thing
+from wavecrew.run.leftovers import sweep_leases, sweep_run
+from wavecrew.run.owner import Owner
 from wavecrew.run.spec import RunFolder
 
 HALF = (
@@ -54,3 +56,19 @@ def test_only_old_locks_of_this_runs_refs_go(tmp_path: Path) -> None:
         os.utime(git / name, (time.time() - 60, time.time() - 60))
     sweep_run(RunFolder(tmp_path / "r1"), git)
     assert files(git) == set(names[2:])
+
+
+def test_leases_of_a_dead_engine_are_given_back(tmp_path: Path) -> None:
+    table = tmp_path / "wavecrew" / "leases.db"
+    assert sweep_leases(tmp_path) == 0
+    this = Owner.this()
+    dead = Leases(table, owner=Owner(this.place, this.pid, "1"))
+    assert dead.claim("r1/1.1/1", (Thing("database", "app"),))
+    assert Leases(table).claim("r2/1.1/1", (Thing("database", "other"),))
+    assert sweep_leases(tmp_path) == 1
+    assert [held.thing.name for held in Leases(table).held()] == ["other"]
+
+
+def test_a_table_that_cannot_be_read_is_left_to_who_needs_it(tmp_path: Path) -> None:
+    written(tmp_path, "wavecrew/leases.db")
+    assert sweep_leases(tmp_path) == 0
