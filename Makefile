@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench system clean
+.PHONY: demo test check format bench kill-storm kill-storm-short system clean
 
 demo: $(READY)
 	$(BIN)/wavecrew demo
@@ -30,6 +30,12 @@ bench: $(READY)
 	$(BIN)/python bench/workspace.py
 	$(BIN)/python bench/plans.py
 	$(BIN)/python bench/engine.py --quick
+
+kill-storm: $(READY)
+	$(BIN)/python tests/storm/kill_storm.py --random 200 --json kill-storm.json
+
+kill-storm-short: $(READY)
+	$(BIN)/python tests/storm/kill_storm.py --short
 
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from crews.endings import BudgetReached, Ending, OutOfTime, Parked
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal, Exchange
+from wavecrew.run.disk import require_room
 from wavecrew.run.wire import Gated, Granted, Reply, Request, Reserve, Settle, Step, Submit
 
 BRIEF_CHARS = 200
@@ -126,7 +127,13 @@ class Attempt:
             if self.journal.last_snapshot:
                 self.workspace.restore(self.journal.last_snapshot)
                 self.journal.mark_restored()
-        return self.journal.exchange(kind, request, effect, beside)
+
+        def effect_with_room() -> dict[str, Any]:
+            reply = effect()
+            require_room(self.journal.path.parent)  # else a full disk would be the agent's failure
+            return reply
+
+        return self.journal.exchange(kind, request, effect_with_room, beside)
 
     def ask(self, request: Request) -> Reply:
         """The line as tools see it; a last refused submission is remembered."""

@@ -25,7 +25,7 @@ from crews.tool_adapter import default_registry
 from tools.context import ToolContext
 from tools.mcp import serving
 from tools.output import Outputs
-from wavecrew.errors import EnvironmentBroken
+from wavecrew.errors import CommandLost, EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.run.wire import Assignment, EngineLine, Noted, Recorded
 from wavecrew.sandbox import open_sandbox
@@ -35,6 +35,8 @@ from wavecrew.workspace.workspace import Workspace
 
 _PR_SET_PDEATHSIG = 1
 MOST_DESCRIPTORS = 65536
+GO_ON = 75
+"""Exit status of a child that is to be started again and to go on from its journal."""
 
 
 HEEDED = (signal.SIGTERM, signal.SIGALRM)
@@ -60,6 +62,9 @@ def run(assignment: Assignment, host: int) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         outcome.write(folder)
         code = 0
+    except CommandLost as error:
+        print(error, file=sys.stderr)
+        code = GO_ON
     except BaseException:  # noqa: BLE001 - told in the log; the host tells the engine
         traceback.print_exc()
     finally:
@@ -69,6 +74,8 @@ def run(assignment: Assignment, host: int) -> NoReturn:
 def _bordered(assignment: Assignment, stop: Stop) -> Outcome:
     try:
         return _attempt(assignment, stop)
+    except CommandLost:
+        raise
     except BaseException as error:  # noqa: BLE001 - the process border
         traceback.print_exc()
         sys.stderr.flush()

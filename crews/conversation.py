@@ -20,7 +20,7 @@ from crews.role import build_agent
 from crews.tool_adapter import ToolBelt, crew_tools
 from tools.context import Cancelled, ToolContext
 from tools.registry import ToolRegistry
-from wavecrew.errors import ModelUnreachable, WavecrewError
+from wavecrew.errors import CommandLost, EnvironmentBroken, ModelUnreachable, WavecrewError
 from wavecrew.run.wire import Assignment
 
 
@@ -30,6 +30,8 @@ def hold(
     """The conversation to its end; every way it can end is an outcome.
 
     A bug of ours, or of CrewAI's, is raised as it is: the process border names it `crashed`.
+    CommandLost is raised too: what the command did to the tree is not known, so the
+    attempt has to go on from its journal.
     """
     try:
         if assignment.kind == "task":
@@ -39,12 +41,15 @@ def hold(
         return _ended(attempt, ending)
     except Cancelled:
         return _ended(attempt, attempt.stop.ending())
+    except CommandLost:
+        raise
     except ModelUnreachable as error:
         return _outcome(attempt, "model_failed", str(error))
     except (WavecrewError, ConnectionError, TimeoutError) as error:
         if attempt.stop.asked.is_set():  # the engine hung up because it is stopping
             return _ended(attempt, attempt.stop.ending())
-        return _outcome(attempt, "crashed", str(error))
+        broken = isinstance(error, EnvironmentBroken)
+        return _outcome(attempt, "environment" if broken else "crashed", str(error))
     return _outcome(attempt, "passed", "")
 
 

@@ -20,6 +20,8 @@ OutcomeName = Literal[
     "incomplete_answer",  # cut off, filtered, refused or empty
     "gave_up",  # prose instead of tools, the same call over and over, or a last refusal
     "crashed",
+    "lost",  # the process was killed, or lost a command: the journal can be taken up again
+    "environment",  # the disk is full, the sandbox or the engine is gone: no fault of the agent
     "model_failed",  # the model cannot be reached or will not serve
     "parked",  # asked to stop; the journal can be taken up again
 ]

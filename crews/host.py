@@ -20,6 +20,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import sys
@@ -158,7 +159,8 @@ def _status(child: Child, status: int) -> dict[str, Any]:
         outcome = Outcome.model_validate_json(file.read_bytes())
     except (OSError, ValueError):
         outcome = _outcome_of(child, status, number)
-        outcome.write(child.folder)
+        with suppress(OSError):  # a full disk: the engine knows it by the missing file
+            outcome.write(child.folder)
     return outcome.model_dump() | {"signal": number}
 
 
@@ -169,9 +171,13 @@ def _outcome_of(child: Child, status: int, number: int) -> Outcome:
         return Outcome(outcome=name, detail="did not stop by itself and was killed")
     if child.killed:
         return Outcome(outcome="crashed", detail="killed on request")
-    how = f"by signal {number}" if number else f"with status {os.waitstatus_to_exitcode(status)}"
+    from crews.child import GO_ON
+
+    code = os.waitstatus_to_exitcode(status)
+    again = number != 0 or code == GO_ON
+    how = f"by signal {number}" if number else f"with status {code}"
     detail = f"the process ended {how}; see {child.folder / 'log'}"
-    return Outcome(outcome="crashed", detail=detail)
+    return Outcome(outcome="lost" if again else "crashed", detail=detail)
 
 
 def _signal_group(child: Child, number: int) -> None:
@@ -187,10 +193,20 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+def _leave_when_hung_up(_signal: int, _frame: FrameType | None) -> None:
+    """The engine went away while CrewAI was still being imported."""
+    stdin = select.poll()
+    stdin.register(0, select.POLLHUP)
+    if any(found & select.POLLHUP for _, found in stdin.poll(0)):
+        os._exit(1)
+
+
 def main() -> None:
     """The host's process. HOME is its own from the start: CrewAI writes there at import."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to understand
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGALRM, _leave_when_hung_up)
+    signal.setitimer(signal.ITIMER_REAL, WATCH_S, WATCH_S)  # importing takes long; nobody may wait
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wavecrew-host-") as home:
         quiet.prepare(Path(home))
@@ -201,6 +217,7 @@ def main() -> None:
         gc.collect()
         gc.freeze()  # what is shared with the children is never walked, so never copied
         threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+        signal.setitimer(signal.ITIMER_REAL, 0)  # from here on `serve` looks
         _say({"ready": True, "import_s": round(time.monotonic() - began, 2), "threads": threads})
         Host().serve()
 

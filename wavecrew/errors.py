@@ -11,6 +11,7 @@
     ├── LimitReached                   6   money, tokens, steps or time are used up
     └── EnvironmentBroken              7   git, the sandbox, the model or the disk is missing
         ├── SandboxUnavailable
+        ├── CommandLost
         ├── GitFailed
         ├── HubUnreachable             the bare repository that workers share does not answer
         ├── HubRefused                 it answers, and will not take what is pushed
@@ -95,6 +96,10 @@ class EnvironmentBroken(WavecrewError):
 
 class SandboxUnavailable(EnvironmentBroken):
     pass
+
+
+class CommandLost(EnvironmentBroken):
+    """A sandbox was killed from outside: of its command nothing is known, it has to run again."""
 
 
 class GitFailed(EnvironmentBroken):

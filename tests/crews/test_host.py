@@ -372,7 +372,7 @@ def test_a_child_that_dies_is_told_and_disturbs_nobody(host, order, model, say):
     _await(lambda: len(model.requests) == 2)
     os.kill(pids["one"], signal.SIGKILL)
     ended = host.hear()
-    assert (ended["ended"], ended["status"]["outcome"]) == ("one", "crashed")
+    assert (ended["ended"], ended["status"]["outcome"]) == ("one", "lost")
     assert ended["status"]["signal"] == signal.SIGKILL
     assert one.outcome.detail.startswith("the process ended by signal 9")
     assert not _gone(pids["other"])
@@ -429,4 +429,30 @@ def test_when_the_host_is_killed_its_children_die_with_it(own_host, order, model
     _await((made.folder / "ws" / "tree" / "up").exists)
     own_host.process.kill()
     own_host.process.wait(5)
+    _await(lambda: _gone(pid))
+
+
+BEGUN_AND_LEFT = """
+import os, subprocess, sys, time
+host = subprocess.Popen(
+    [sys.executable, "-P", "-m", "crews.host"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+)
+print(host.pid, flush=True)
+time.sleep(float(sys.argv[1]))
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("after_s", [0.0, 2.5])
+def test_a_host_that_is_still_importing_ends_with_its_engine(users_home, after_s):
+    engine = subprocess.run(
+        [sys.executable, "-c", BEGUN_AND_LEFT, str(after_s)],
+        env=os.environ | {"HOME": str(users_home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    pid = int(engine.stdout)
+    assert "crews.host" in Path(f"/proc/{pid}/cmdline").read_text() or _gone(pid)
     _await(lambda: _gone(pid))

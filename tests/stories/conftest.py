@@ -279,10 +279,29 @@ class Story:
         (host,) = [pid for pid in hosts if parents[pid] not in hosts]
         return host, [pid for pid in hosts if parents[pid] == host]
 
+    def sandbox_of(self, words: bytes) -> int:
+        """Process id of the bubblewrap around the command whose line holds `words`."""
+        (pid,) = [
+            int(name)
+            for name in filter(str.isdigit, os.listdir("/proc"))
+            if words in _read(name, "cmdline") and b"bwrap" not in _read(name, "cmdline")
+        ]
+        above = int(_read(pid, "stat").rpartition(b")")[2].split()[1])
+        while b"bwrap" in _read(above, "cmdline"):
+            pid, above = above, int(_read(above, "stat").rpartition(b")")[2].split()[1])
+        return pid
+
     def left_over(self) -> list[Any]:
         """Processes and sockets' folders that are still there, after a moment to go away."""
         deadline = time.monotonic() + 5
         while (found := [*self.processes(), *self.tmp.iterdir()]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    def left_over_processes(self) -> list[int]:
+        """Processes that are still there, after a moment to go away."""
+        deadline = time.monotonic() + 5
+        while (found := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return found
 
@@ -363,6 +382,12 @@ def story(stories: Callable[[str], Story], request: pytest.FixtureRequest) -> It
     one = stories("story")
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def make_story() -> Callable[[Path], Story]:
+    """A story in a folder of the test's own choice, which closes it."""
+    return Story
 
 
 @pytest.fixture(scope="session")

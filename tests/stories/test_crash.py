@@ -95,45 +95,79 @@ def test_nothing_is_left_over(killed):
     assert killed.story.checkout_state() == killed.before
 
 
+def sleeping(story, seconds):
+    """True while a command sleeps so long, seen from outside the sandbox."""
+    return lambda: any(b"sleep\x00" + seconds in line for line in story.command_lines())
+
+
 @pytest.fixture(scope="module")
 def agents_killed(stories, say):
-    """First one agent is killed in the middle of a command, then the host of all agents."""
+    """In the middle of a command: the agent is killed, then the host of all, then the sandbox."""
     story = stories("agents")
     flags = story.flags()
     story.agents("author")
     story.plan({"id": "one", "agent": "author"})
     wait = say.call("run_command", command=f"test -e {flags}/go || sleep 52.5", timeout_s=60)
     first, *rest = say.function("one", 1)
-    story.talk("task/one", *([[first, wait, *rest]] * 3))
+    story.talk("task/one", [first, wait, *rest])
     run = story.start()
-
-    def sleeping():
-        return any(b"sleep\x0052.5" in line for line in story.command_lines())
-
-    story.wait_for(sleeping, run)
-    host, (agent,) = story.host_and_agents()
+    asleep = sleeping(story, b"52.5")
+    story.wait_for(asleep, run)
+    _, (agent,) = story.host_and_agents()
     os.kill(agent, signal.SIGKILL)
-    story.wait_for_event(run, "task_started", task="one", attempt=2)
-    story.wait_for(sleeping, run)
-    (flags / "go").touch()
+    story.wait_for(lambda: not asleep(), run)
+    story.wait_for(asleep, run)
+    host, _ = story.host_and_agents()
     os.kill(host, signal.SIGKILL)
+    story.wait_for(lambda: not asleep(), run)
+    story.wait_for(asleep, run)
+    (flags / "go").touch()
+    os.kill(story.sandbox_of(b"sleep\x0052.5"), signal.SIGKILL)
     return SimpleNamespace(story=story, done=story.finish(run))
 
 
-def test_a_killed_agent_is_tried_again_and_a_killed_host_replaced(agents_killed):
+def test_what_was_killed_under_an_attempt_goes_on_from_its_journal(agents_killed):
     story = agents_killed.story
     assert agents_killed.done.code == 0, agents_killed.done.err
     assert story.landed() == ["one"]
     ended = [(e["attempt"], e["outcome"]) for e in story.events("attempt_ended")]
+    assert ended == [(1, "passed")]
+    records = story.journal("one")
+    assert sum(r["record"] == "restored" for r in records) == 3
+    assert sum(r.get("kind") == "model" and r["record"] == "reply" for r in records) == 4
+    assert story.left_over() == []
+
+
+@pytest.fixture(scope="module")
+def hopeless(stories, say):
+    """An agent that is killed at the same place whenever it comes there."""
+    story = stories("hopeless")
+    flags = story.flags()
+    story.agents("author")
+    story.plan({"id": "one", "agent": "author"})
+    wait = say.call("run_command", command=f"test -e {flags}/go || sleep 53.5", timeout_s=60)
+    first, *rest = say.function("one", 1)
+    story.talk("task/one", *([[first, wait, *rest]] * 2))
+    run = story.start()
+    asleep = sleeping(story, b"53.5")
+    while len(story.events("task_started")) < 2:
+        story.wait_for(lambda: asleep() or len(story.events("task_started")) == 2, run)
+        if asleep() and not story.events("attempt_ended"):
+            for agent in story.host_and_agents()[1]:
+                os.kill(agent, signal.SIGKILL)
+            story.wait_for(lambda: not asleep(), run)
+    (flags / "go").touch()
+    return SimpleNamespace(story=story, done=story.finish(run))
+
+
+def test_an_agent_that_dies_without_getting_on_is_over_and_tried_afresh(hopeless):
+    story = hopeless.story
+    assert hopeless.done.code == 0, hopeless.done.err
+    ended = [(e["attempt"], e["outcome"]) for e in story.events("attempt_ended")]
     assert ended == [(1, "crashed"), (2, "passed")]
 
 
-def test_what_went_down_with_the_host_goes_on_from_its_journal(agents_killed):
-    records = agents_killed.story.journal("one", 2)
-    assert sum(r.get("kind") == "model" and r["record"] == "reply" for r in records) == 4
-
-
-def test_the_work_of_the_killed_agent_is_in_the_attic(agents_killed):
+def test_its_work_is_in_the_attic(hopeless):
     parked = "refs/wavecrew/attic/r1/one/1:calculator/one.py"
-    assert agents_killed.story.git("show", parked) == "def one():\n    return 1"
-    assert agents_killed.story.left_over() == []
+    assert hopeless.story.git("show", parked) == "def one():\n    return 1"
+    assert hopeless.story.left_over() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 import time
@@ -14,6 +13,7 @@ from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.records import PostgresRecords, Records
 from wavecrew.journal.shelf import FolderShelf, PostgresShelf, Shelf
 from wavecrew.journal.state import apply, fold
+from wavecrew.run.again import again
 from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.parts import Parts
@@ -22,9 +22,6 @@ from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Repository
-
-SOCKETS = "wavecrew-"
-"""How the folder of a run's sockets begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def real_parts(
             tokens=state.tokens,
             model_calls=state.model_calls,
         ),
-        sockets=_sockets(folder),
+        sockets=Path(tempfile.mkdtemp(prefix="s")),
         clock=lambda: int(time.time()),
         reading=reading,
     )
@@ -95,21 +92,6 @@ def real_parts(
 
 
 def open_real_sandbox(spec: RunSpec) -> Sandbox:
-    return open_sandbox(spec.settings.sandbox, allow_unsandboxed=spec.allow_unsandboxed)
-
-
-def _sockets(folder: RunFolder) -> Path:
-    """A private folder with a short path; the one of an engine that was killed goes first."""
-    drop_sockets(folder)
-    made = tempfile.mkdtemp(prefix=SOCKETS)
-    (folder.root / "sockets").write_text(made, encoding="utf-8")
-    return Path(made)
-
-
-def drop_sockets(folder: RunFolder) -> None:
-    """Remove what an engine that is gone left in the folder for temporary files."""
-    note = folder.root / "sockets"
-    if note.exists():
-        earlier = Path(note.read_text(encoding="utf-8"))
-        if earlier.name.startswith(SOCKETS):
-            shutil.rmtree(earlier, ignore_errors=True)
+    """Tried out before it is trusted; a trial that somebody killed is made again."""
+    allowed = spec.allow_unsandboxed
+    return again(lambda: open_sandbox(spec.settings.sandbox, allow_unsandboxed=allowed))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -43,6 +42,7 @@ from wavecrew.run.parts import Parts
 from wavecrew.run.place import SharedSchema, schema_of
 from wavecrew.run.reaper import Reaper
 from wavecrew.run.roster import Roster, sign_of_life
+from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.workspace.hub import HubRepository
 
@@ -155,7 +155,6 @@ class Joined:
         assert outcome is not None
         roster.finish(self._given.run, outcome["outcome"], outcome["exit_code"])
         engine.close()
-        shutil.rmtree(parts.sockets, ignore_errors=True)
         return 0
 
     def _stopped(self, engine: Engine, roster: Roster, error: WavecrewError | None) -> NoReturn:
@@ -203,7 +202,7 @@ class Joined:
     def _end(self, code: int) -> NoReturn:
         if self._parts is not None:
             self._parts.host.destroy()
-            shutil.rmtree(self._parts.sockets, ignore_errors=True)
+        drop_scratch()
         sys.stderr.flush()
         os._exit(code)
 
@@ -238,7 +237,9 @@ def die_with(parent: int) -> None:
 def main() -> None:
     given = Joining.model_validate_json(sys.stdin.buffer.readline())
     die_with(given.parent)
-    sys.exit(Joined(given).work())
+    with own_scratch():
+        code = Joined(given).work()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ def _run_resumed(fact: e.RunResumed, titles: Titles) -> str:
     return "Run resumed"
 
 
+def _rolled_back(fact: e.RolledBack, titles: Titles) -> str:
+    return f"Rolled back: {fact.what}"
+
+
 def _run_finished(fact: e.RunFinished, titles: Titles) -> str:
     merged = f"{fact.merged} of {many(fact.tasks, 'task')} merged"
     return f"Run finished: {fact.outcome}, {merged}, tip {fact.tip[:10]}"
@@ -188,6 +192,7 @@ _LINES: dict[type[e.Fact], Callable[[Any, Titles], str | None]] = {
     e.RunPaused: _run_paused,
     e.RunResumed: _run_resumed,
     e.RunFinished: _run_finished,
+    e.RolledBack: _rolled_back,
     e.TaskStarted: _task_started,
     e.AgentStep: _agent_step,
     e.GateFinished: _gate_finished,

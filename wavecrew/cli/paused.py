@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from wavecrew.errors import UsageError
@@ -42,8 +43,10 @@ def as_of_now(spec: RunSpec, given: Path | None, chosen: Chosen, repo: Path) -> 
 
 def unfinished(repository: UserRepository, digest: str) -> RunFolder | None:
     """The newest unfinished run of the same plan."""
-    same = [f for f in all_runs(repository.git_dir) if f.load().digest == digest]
-    return next((f for f in reversed(same) if not _is_finished(f)), None)
+    for folder in reversed(all_runs(repository.git_dir)):
+        if not _is_finished(folder) and folder.load().digest == digest:
+            return folder
+    return None
 
 
 def newest_unfinished(repository: UserRepository) -> RunFolder:
@@ -60,8 +63,11 @@ def newest_unfinished(repository: UserRepository) -> RunFolder:
 def _is_finished(folder: RunFolder) -> bool:
     if not folder.events.exists():
         return False
-    log = SqliteEventLog(folder.events, folder.run, read_only=True)
     try:
-        return fold(log.read()).exit_code is not None
-    finally:
-        log.close()
+        log = SqliteEventLog(folder.events, folder.run, read_only=True)
+        try:
+            return fold(log.read()).exit_code is not None
+        finally:
+            log.close()
+    except sqlite3.Error:  # damaged: to go on with it is what mends it
+        return False

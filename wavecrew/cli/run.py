@@ -34,11 +34,17 @@ from wavecrew.errors import (
 )
 from wavecrew.journal import events as e
 from wavecrew.run.announce import announce
+from wavecrew.run.disk import no_room
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
+from wavecrew.run.leftovers import sweep_leases, sweep_run
 from wavecrew.run.parts import Parts
+from wavecrew.run.reconcile import reconcile
+from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec, new_folder
+from wavecrew.run.stop import fault
+from wavecrew.run.torn import mend_databases
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
@@ -60,11 +66,17 @@ def start_or_resume(request: RunRequest) -> int:
             "--hub and --detach are for runs that workers carry out",
             mend="give --database-url, or set WAVECREW_DATABASE_URL",
         )
+    with own_scratch():
+        return _start_or_resume(request)
+
+
+def _start_or_resume(request: RunRequest) -> int:
     repository = UserRepository.open(request.repo, clean=not request.resume)
+    sweep_leases(repository.git_dir)
     if request.resume and not names_a_plan(request):
         return _go_on(request, repository, newest_unfinished(repository))
     spec = spec_of(request, repository)
-    paused = unfinished(repository, spec.digest)
+    paused = None if request.new and not request.resume else unfinished(repository, spec.digest)
     if request.resume and paused is None:
         raise UsageError(
             "there is no paused run of this plan",
@@ -81,13 +93,15 @@ def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> in
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
     with _model(spec) as spec:
-        folder = new_folder(repository.git_dir, names_with_branches(repository))
+        folder, lock = new_folder(repository.git_dir, names_with_branches(repository))
         try:
             spec = spec.model_copy(update={"run": folder.run})
             folder.save(spec)
         except OSError as error:
             shutil.rmtree(folder.root, ignore_errors=True)
             raise _disk(error) from error
+        finally:
+            os.close(lock)
         return _drive(request, repository, spec, folder, sandbox)
 
 
@@ -109,29 +123,36 @@ def _drive(
 ) -> int:
     """Run until the end or a stop. Every way out leaves a run that can go on."""
     lock = folder.lock()
+    sweep_run(folder, repository.git_dir)
+    damaged = mend_databases(folder)
     folder.save(spec)
     parts = real_parts(spec, folder, repository, sandbox)
     watcher = watcher_for(parts, as_json=request.as_json)
     engine = Engine(parts)
     try:
         with interrupts(), watcher:
-            _announce(parts, request)
+            _announce(parts, request, damaged)
             engine.start()
             while not engine.wait(0.2):
                 watcher.tick()
+                if error := no_room(folder.root):
+                    parts.stop.request(error)
         return _ended(engine, parts, watcher, repository.root)
     except KeyboardInterrupt:
         parts.stop.request()
         return _paused(engine, parts, watcher, repository.root)
     finally:
-        shutil.rmtree(parts.sockets, ignore_errors=True)
         os.close(lock)
 
 
 def _ended(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
     if parts.stop.requested.is_set():
         return _paused(engine, parts, watcher, root)
-    outcome = engine.outcome()
+    try:
+        outcome = engine.outcome()
+    except Exception as error:  # noqa: BLE001 the durable engine's own failure: never the end of a run
+        parts.stop.request(no_room(parts.folder.root) or fault(error))
+        return _paused(engine, parts, watcher, root)
     assert outcome is not None
     engine.close()
     watcher.close(parts.state)
@@ -153,17 +174,23 @@ def _paused(engine: Engine, parts: Parts, watcher: Watcher, root: Path) -> int:
         f"go on with: wavecrew run --resume --repo {root}",
         file=sys.stderr,
     )
-    shutil.rmtree(parts.sockets, ignore_errors=True)
+    drop_scratch()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _announce(parts: Parts, request: RunRequest) -> None:
-    """The first facts: the run's start with all it will do, or that it goes on."""
+def _announce(parts: Parts, request: RunRequest, damaged: list[str]) -> None:
+    """The first facts: the run's start with all it will do, or that it goes on.
+
+    `damaged`: what had to be mended before the run could be opened.
+    """
     announce(parts)
     if parts.state.outcome == "paused":
         parts.log.append(e.RunResumed(parts.state.pauses))
+    for what in [*damaged, *reconcile(parts)]:
+        print(f"wavecrew: rolled back: {what}", file=sys.stderr)
+        parts.log.append(e.RolledBack(parts.state.rollbacks + 1, what))
     for sync in request.approve:
         parts.log.append(e.SyncApproved(sync))
 

@@ -15,19 +15,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wavecrew.cli.assemble import drop_sockets
 from wavecrew.cli.joined import (
     EXIT_LEFT,
     EXIT_PAUSED,
     EXIT_UNFIT,
     Joining,
-    place_of,
 )
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -39,7 +38,7 @@ from wavecrew.errors import (
 from wavecrew.journal.log import utc_now
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.roster import Roster, sign_of_life
-from wavecrew.run.spec import RunFolder
+from wavecrew.run.scratch import sweep_scratch
 from wavecrew.workspace.remote import Remote
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ def work(request: WorkerRequest) -> int:
     folder = request.folder or _state_home() / "wavecrew" / "worker"
     lock = _only_one(folder)
     try:
-        for run in folder.glob("*/runs/*"):
-            drop_sockets(RunFolder(run))
+        _sweep()
         return Supervisor(request, hub, folder.resolve()).work()
     finally:
         os.close(lock)
@@ -194,7 +192,7 @@ class Supervisor:
                 pass
             return self._ended(process)
         finally:
-            drop_sockets(RunFolder(place_of(given) / "runs" / run))
+            _sweep()
             self._at = ""
 
     def _ended(self, process: subprocess.Popen[bytes]) -> int:
@@ -245,6 +243,11 @@ def _only_one(folder: Path) -> int:
             mend="give each worker of a machine a --folder of its own",
         ) from None
     return descriptor
+
+
+def _sweep() -> None:
+    """Remove the temporary files of engine processes that are gone, however they went."""
+    sweep_scratch(Path(tempfile.gettempdir()))
 
 
 def _state_home() -> Path:

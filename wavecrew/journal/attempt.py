@@ -10,6 +10,7 @@ replay runs on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from wavecrew.errors import WavecrewError
+from wavecrew.errors import DiskFull, WavecrewError
 
 Exchange = Literal["model", "tool"]
 
@@ -123,15 +124,34 @@ class AttemptJournal:
         if self._copy is not None:
             self._copy(self._lines + 1, data)
         self._lines += 1
-        written = os.write(self._descriptor, data)
-        while written < len(data):
-            written += os.write(self._descriptor, data[written:])
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            mend = "free some space, then --resume"
+            raise DiskFull(
+                "no room left for the journal", where=str(self.path), mend=mend
+            ) from error
 
 
 def digest_of(kind: str, request: dict[str, Any]) -> str:
     """SHA-256 of the kind and the request in canonical JSON."""
     canonical = json.dumps([kind, request], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keep_first(path: Path, records: int) -> None:
+    """Cut a journal after so many records; what follows is kept in a file beside it."""
+    data = path.read_bytes()
+    lines = data.split(b"\n")[:records]
+    good = sum(len(line) + 1 for line in lines)
+    number = 1
+    while (aside := path.with_name(f"{path.name}.lost-{number}")).exists():
+        number += 1
+    aside.write_bytes(data[good:])
+    os.truncate(path, good)
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], ...]:

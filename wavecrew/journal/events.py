@@ -8,7 +8,7 @@ Standard library only: `wavecrew status` reads a run without loading an engine.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 
@@ -48,6 +48,16 @@ class RunPaused(Fact):
 class RunResumed(Fact):
     key: ClassVar[tuple[str, ...]] = ("pause",)
     pause: int
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack(Fact):
+    """Something that was on disk was lost (a machine that lost its power), and what was done."""
+
+    key: ClassVar[tuple[str, ...]] = ("number",)
+    number: int
+    what: str
+    """What was lost or damaged, and how far the run went back because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,5 +309,9 @@ FACTS: dict[str, type[Fact]] = {kind_of(cls): cls for cls in Fact.__subclasses__
 
 
 def fact_from_json(kind: str, data: dict[str, Any]) -> Fact:
-    """The inverse of `asdict`; KeyError for a kind this version does not know."""
-    return FACTS[kind](**data)
+    """The inverse of `asdict`; KeyError for a kind this version does not know.
+
+    A field that a newer version added is left out; one that is missing has its default.
+    """
+    known = {one.name for one in fields(FACTS[kind])}
+    return FACTS[kind](**{name: value for name, value in data.items() if name in known})

@@ -126,6 +126,7 @@ class RunState:
     tokens: int = 0
     model_calls: int = 0
     pauses: int = 0
+    rollbacks: int = 0
     started_at: str = ""
     ended_at: str = ""
     messages: list[str] = field(default_factory=list)
@@ -199,6 +200,11 @@ def _run_resumed(state: RunState, fact: e.RunResumed, at: str) -> None:
     for task in state.tasks.values():
         if task.status == "running":
             task.last = "resumed"
+
+
+def _rolled_back(state: RunState, fact: e.RolledBack, at: str) -> None:
+    state.rollbacks = fact.number
+    state.messages.append(f"rolled back: {fact.what}")
 
 
 def _run_finished(state: RunState, fact: e.RunFinished, at: str) -> None:
@@ -337,6 +343,7 @@ _FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
     e.RunPaused: _run_paused,
     e.RunResumed: _run_resumed,
     e.RunFinished: _run_finished,
+    e.RolledBack: _rolled_back,
     e.TaskStarted: _task_started,
     e.AgentStep: _agent_step,
     e.GateFinished: _gate_finished,

@@ -6,9 +6,10 @@ submitted tree, never how the agent process says it ended.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
 from wavecrew.journal import events as e
@@ -16,7 +17,9 @@ from wavecrew.journal.attempt import newest_snapshot, read_records
 from wavecrew.journal.records import materialise
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
+from wavecrew.run.disk import no_room
 from wavecrew.run.foresight import ForesightedDesk
 from wavecrew.run.moving import (
     bring_state,
@@ -53,6 +56,7 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     done = _accepted(parts, task.id, attempt)
     if done is None:
         role = parts.spec.role(task.agent)
+        rework = _given_before(parts, task, attempt) or rework
         base = _begin(parts, task, role, attempt, rework)
         done = _worked(parts, task, role, attempt, base, rework)
     name = session_name(task.id, attempt)
@@ -79,6 +83,18 @@ def _worked(
     if done is None:
         return _ended_without(parts, task, attempt, place, ended)
     return replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
+
+
+def _given_before(parts: Parts, task: Task, attempt: int) -> wire.Rework | None:
+    """With what an attempt was sent back that has a journal: going on, it is asked the same."""
+    folder = parts.folder.attempt(task.id, attempt)
+    if not read_records(folder / "journal.jsonl"):
+        return None
+    try:
+        given = (folder / "assignment.json").read_bytes()
+        return wire.Assignment.model_validate_json(given).rework
+    except (OSError, ValidationError):
+        return None
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
@@ -200,16 +216,19 @@ def _workspace(
                 parts, task, attempt, base, folder, tree=newest, sandbox=sandbox, author=author
             )
     elif not is_here:
-        shutil.rmtree(root, ignore_errors=True)
-        Workspace.create(
-            root,
-            parts.mirror.objects,
-            base,
-            parts.lessor.attempt(session_name(task.id, attempt), folder / "cache"),
-            setup=parts.spec.settings.workspace.setup,
-            tree=start_tree(parts, task, attempt, base),
-            branch=task.id,
-            author=author,
+        sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
+        tree = start_tree(parts, task, attempt, base)
+        again(
+            lambda: Workspace.create(
+                root,
+                parts.mirror.objects,
+                base,
+                sandbox,
+                setup=parts.spec.settings.workspace.setup,
+                tree=tree,
+                branch=task.id,
+                author=author,
+            )
         )
     return wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
 
@@ -233,7 +252,12 @@ def _earlier_commit(parts: Parts, task: str, attempt: int) -> str:
 def _ended_without(
     parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, ended: Ended
 ) -> Tried:
-    """An attempt that is over without an accepted submission; its work goes to the attic."""
+    """An attempt that is over without an accepted submission; its work goes to the attic.
+
+    What the environment did to it is not the agent's end: the run stops, and it goes on later.
+    """
+    if error := no_room(parts.folder.root):
+        parts.stop.halt(error)
     park(parts, task, attempt, place, ended)
     parts.sessions.discard(session_name(task.id, attempt))
     if parts.stop.requested.is_set():
@@ -243,6 +267,10 @@ def _ended_without(
             ModelUnreachable(
                 ended.detail, where=f"task {task.id}", mend="mend the endpoint, then --resume"
             )
+        )
+    if ended.outcome == "environment":
+        parts.stop.halt(
+            EnvironmentBroken(ended.detail, where=f"task {task.id}", mend="mend it, then --resume")
         )
     if ended.outcome == "out_of_budget":
         parts.stop.halt(

@@ -10,6 +10,7 @@ from wavecrew.errors import ToolError
 from wavecrew.journal.attempt import newest_snapshot
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended
 from wavecrew.workspace import attic
@@ -36,8 +37,8 @@ def park(parts: Parts, task: Task, attempt: int, place: wire.WorkspacePlace, end
         place.root, place.objects, place.base, parts.parking or parts.sandbox
     )
     try:
-        tree = ended.last_snapshot or _salvaged(workspace)
-        parts.mirror.import_pack(workspace.pack(tree), tree, place.base)
+        tree = ended.last_snapshot or again(lambda: _salvaged(workspace))
+        parts.mirror.import_pack(again(lambda: workspace.pack(tree)), tree, place.base)
     except ToolError:
         return
     note = attic.Note(

@@ -115,8 +115,8 @@ def _kept(folder: RunFolder, repository: UserRepository) -> Kept | str:
     """What judges the run's workspaces, or why nothing can."""
     try:
         spec = folder.load()
-    except (OSError, ValueError) as error:
-        return f"unknown: its run.json cannot be read ({type(error).__name__})"
+    except WavecrewError as error:
+        return f"unknown: {error.what}"
     if not folder.mirror.is_dir():
         return "unmerged: its mirror is gone, so nobody can say what the workspace holds"
     return Kept(spec, Mirror.open(folder.mirror, repository))

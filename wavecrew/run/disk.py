@@ -1,4 +1,4 @@
-"""How large a folder is, and how it is removed, whatever agents' code left in it."""
+"""How large a folder is, how it is removed whatever agents left in it, and is there room left?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ import os
 import shutil
 import stat
 from pathlib import Path
+
+from wavecrew.errors import DiskFull
+
+LOW_BYTES = 20_000_000
+"""Free space below this stops a run: enough to write down where it stands."""
+
+
+def no_room(folder: Path) -> DiskFull | None:
+    """The error that stops a run because the disk under `folder` is full; None when it is not."""
+    free = shutil.disk_usage(folder).free
+    if free >= LOW_BYTES:
+        return None
+    return DiskFull(
+        f"the disk is full: {free // 1_000_000} MB are free",
+        where=str(folder),
+        mend="free some space, then --resume; what an agent wrote since its last step is redone",
+    )
+
+
+def require_room(folder: Path) -> None:
+    """DiskFull when there is none."""
+    if error := no_room(folder):
+        raise error
 
 
 def size_of(path: Path) -> int:

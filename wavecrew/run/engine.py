@@ -8,12 +8,14 @@ because halted steps never return.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any, cast
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
+from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal import events as e
 from wavecrew.run.parts import Parts
 from wavecrew.run.place import LocalFile, Place
@@ -78,9 +80,12 @@ class Engine:
         self.park()
         with parts.reading:
             number = parts.state.pauses + 1
-        parts.log.append(e.RunPaused(number, reason))
+        # What cannot be written now is as after a kill: a resume sees to it.
+        with contextlib.suppress(EnvironmentBroken):
+            parts.log.append(e.RunPaused(number, reason))
         parts.host.close()
-        parts.lessor.close()
+        with contextlib.suppress(EnvironmentBroken):
+            parts.lessor.close()
 
     def park(self) -> None:
         """See the work of every attempt parked, as long as that may take."""

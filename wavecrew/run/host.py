@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -170,4 +171,4 @@ def _environment(home: Path, keys: tuple[str, ...]) -> dict[str, str]:
     """Nothing but what Python and an HTTP client on this host need, and the model's key."""
     names = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
     passed = {name: os.environ[name] for name in (*names, *keys) if name in os.environ}
-    return passed | {"HOME": str(home)}
+    return passed | {"HOME": str(home), "TMPDIR": tempfile.gettempdir()}

@@ -18,6 +18,7 @@ from wavecrew.journal import events as e
 from wavecrew.plan.model import Contract, Task, TaskId
 from wavecrew.plan.settings import Stage
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.landed import has_landed, record_landed
 from wavecrew.run.lane import Pairs, Waiting, batch_in_order, next_batch
 from wavecrew.run.parts import Parts
@@ -158,7 +159,7 @@ def _verified(parts: Parts, chain: Chain) -> GateReport:
         tasks = parts.spec.plan.tasks_by_id
         extra = tuple(c for task in chain.tasks for c in tasks[TaskId(task)].provides)
         wanted = verify_input(parts, "integration", chain.tree, chain.base, stem, extra=extra)
-        report = parts.unless_stopping(verify_tree(wanted))
+        report = parts.unless_stopping(again(lambda: verify_tree(wanted)))
         save_report(parts, stem, report)
     parts.log.append(
         e.TreeTested(

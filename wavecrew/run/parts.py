@@ -13,6 +13,7 @@ from wavecrew.journal.records import Records
 from wavecrew.journal.shelf import Shelf
 from wavecrew.journal.state import RunState
 from wavecrew.run.budget import Purse
+from wavecrew.run.disk import no_room
 from wavecrew.run.lessor import Lessor
 from wavecrew.run.ports import AgentHost
 from wavecrew.run.spec import RunFolder, RunSpec
@@ -71,7 +72,10 @@ class Parts:
         return bool(self.sessions)
 
     def unless_stopping(self, report: GateReport) -> GateReport:
-        """`report`, unless a stop cut its commands short: then nothing of it may be recorded."""
+        """`report`, unless a stop cut its commands short, or the disk was full under them: then
+        nothing of it may be recorded."""
+        if error := no_room(self.folder.root):
+            self.stop.halt(error)
         if self.stop.requested.is_set():
             self.stop.halt()
         return report

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from wavecrew.gates.model import GateReport
 from wavecrew.run.parts import Parts
 
@@ -13,10 +15,14 @@ def save_report(parts: Parts, stem: str, report: GateReport) -> str:
 
 
 def saved_report(parts: Parts, stem: str) -> GateReport | None:
-    """A report that some engine of this run saved; None when there is none yet."""
+    """A report that some engine of this run saved; None when there is none that can be read."""
     content = parts.shelf.load(report_name(stem))
-    return None if content is None else GateReport.model_validate_json(content)
+    try:
+        return None if content is None else GateReport.model_validate_json(content)
+    except ValidationError:
+        return None
 
 
 def report_name(stem: str) -> str:
+    """On the shelf, and what facts call it."""
     return f"reports/{stem}.json"

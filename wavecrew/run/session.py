@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wavecrew.errors import WavecrewError
-from wavecrew.journal.attempt import JournalTail
+from wavecrew.errors import EnvironmentBroken, LimitReached, WavecrewError
+from wavecrew.journal.attempt import JournalTail, read_records
 from wavecrew.journal.records import Fenced, materialise
 from wavecrew.run.line import Line
 from wavecrew.run.moving import keep_state, state_in
 from wavecrew.run.parts import Parts
 from wavecrew.run.stall import Allowed, StallWatch
+from wavecrew.run.stop import fault
 from wavecrew.run.wire import Assignment, Noted, Recorded, Reply, Request
 
 PARK_S = 3.0
 """How long a stopped agent may take to park its work before it is killed."""
-MOST_STARTS = 3
-"""How often an agent is started that its host took down with it."""
+MOST_STARTS_IN_VAIN = 3
+"""How often an agent that went down may be started again without a new reply in its journal."""
 GRACE_S = 10.0
 """Beyond an assignment's own deadline, before the engine ends the process itself."""
 
@@ -45,9 +47,9 @@ def run_session(
 ) -> Ended:
     """Start the agent and wait until it is gone. Nothing of it is alive afterwards.
 
-    An agent that went down with its host is started again and goes on from its
-    journal. The session stays in `parts.sessions` until the caller has parked
-    what it left.
+    An agent that went down (killed, with its host, with a command's sandbox) is
+    started again and goes on from its journal. The session stays in
+    `parts.sessions` until the caller has parked what it left.
     """
     outcome = assignment.journal.parent / "outcome.json"
     outcome.unlink(missing_ok=True)
@@ -56,19 +58,26 @@ def run_session(
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
     watch = StallWatch(Allowed.of(assignment), time.monotonic)
     desk = Copying(parts, assignment, answer)
-    watched = _watched(watch, desk)
+    watched = _watched(parts, watch, desk)
     parts.sessions.add(name)
-    left = Left(by_itself=True)
-    for _ in range(MOST_STARTS):
+    journal = JournalTail(assignment.journal)
+    in_vain = 0
+    while True:
         if parts.records is not None:
             materialise(parts.records, assignment.conversation, assignment.journal)
-        left = _work(parts, name, place, assignment, watched, watch)
-        if outcome.exists() or not left.by_itself:
+        replies = _replies(assignment.journal)
+        left = _work(parts, name, place, assignment, watched, watch, journal)
+        ended = _ended(outcome)
+        in_vain = in_vain + 1 if _replies(assignment.journal) == replies else 0
+        may_go_on = left.by_itself and in_vain < MOST_STARTS_IN_VAIN
+        if ended.outcome != "lost" or not may_go_on or parts.stop.requested.is_set():
             break
+        outcome.unlink(missing_ok=True)
     if desk.fenced:
         parts.sessions.discard(name)
         parts.stop.halt()  # what it left is another engine's to park
-    ended = _ended(outcome)
+    if ended.outcome == "lost":
+        ended = replace(ended, outcome="crashed")
     if left.stalled and ended.outcome in ("parked", "crashed"):
         return replace(ended, outcome="stalled", detail=left.stalled)
     return ended
@@ -90,12 +99,13 @@ def _work(
     assignment: Assignment,
     answer: Callable[[Request], Reply],
     watch: StallWatch,
+    journal: JournalTail,
 ) -> Left:
     """One process of the agent, to its end."""
     line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
-        return _wait(parts, name, assignment, watch)
+        return _wait(parts, name, assignment, watch, journal)
     finally:
         parts.host.kill(name)
         parts.host.wait(name, PARK_S)
@@ -149,20 +159,37 @@ class Copying:
             keep_state(self._parts, given.subject, given.attempt, given.workspace, tree)
 
 
-def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+def _watched(
+    parts: Parts, watch: StallWatch, answer: Callable[[Request], Reply]
+) -> Callable[[Request], Reply]:
+    """`answer`, one request at a time; what it cannot answer stops the run and hangs up.
+
+    An agent that went down may have left a request behind that is still being
+    answered (a gate) when its successor asks.
+    """
+    one_at_a_time = threading.Lock()
+
     def reply_to(request: Request) -> Reply:
-        with watch.answering():
-            reply = answer(request)
+        with one_at_a_time, watch.answering():
+            try:
+                reply = answer(request)
+            except (EnvironmentBroken, LimitReached) as error:
+                parts.stop.request(error)
+                raise ConnectionAbortedError from error
+            except Exception as error:
+                parts.stop.request(fault(error))
+                raise ConnectionAbortedError from error
         watch.heard(request, reply)
         return reply
 
     return reply_to
 
 
-def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) -> Left:
+def _wait(
+    parts: Parts, name: str, assignment: Assignment, watch: StallWatch, journal: JournalTail
+) -> Left:
     """Until the agent is gone, or has to go."""
     deadline = time.monotonic() + assignment.deadline_s + GRACE_S
-    journal = JournalTail(assignment.journal)
     while not parts.host.wait(name, 0.2):
         for record in journal.new():
             watch.recorded(record)
@@ -182,4 +209,9 @@ def _ended(path: Path) -> Ended:
         fields = {key: said[key] for key in Ended.__dataclass_fields__ if key in said}
         return Ended(**fields)
     except (OSError, ValueError, TypeError):
-        return Ended("crashed", "the agent process ended without saying why; see its log")
+        return Ended("lost", "the agent process ended without saying why; see its log")
+
+
+def _replies(journal: Path) -> int:
+    """How far an attempt has got."""
+    return sum(record["record"] == "reply" for record in read_records(journal))

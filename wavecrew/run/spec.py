@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from wavecrew.errors import UsageError
+from pydantic import ValidationError
+
+from wavecrew import __version__
+from wavecrew.errors import EnvironmentBroken, UsageError
 from wavecrew.plan.model import Plan, Record, Role, RoleName, SyncPoint, Task, TaskId
 from wavecrew.plan.settings import Settings
 from wavecrew.workspace.refs import integration_ref
+
+FORMAT = 1
+"""Of a run's folder. Raised with every change that an older Wavecrew would misread."""
+OLDEST_FORMAT = 1
+"""The oldest that this Wavecrew goes on with."""
 
 
 class Chosen(Record):
@@ -47,6 +57,9 @@ class Chosen(Record):
 
 class RunSpec(Record):
     run: str
+    format: int = 1
+    wavecrew: str = ""
+    """The version that worked on the run last; empty: one that did not write it down."""
     plan: Plan
     roles: tuple[Role, ...]
     settings: Settings
@@ -137,12 +150,44 @@ class RunFolder:
 
     def save(self, spec: RunSpec) -> None:
         """Write the spec whole or not at all."""
+        now = spec.model_copy(update={"format": FORMAT, "wavecrew": __version__})
         partial = self.spec_file.with_suffix(".partial")
-        partial.write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(now.model_dump_json(indent=1))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, self.spec_file)
 
     def load(self) -> RunSpec:
-        return RunSpec.model_validate_json(self.spec_file.read_bytes())
+        """The spec. EnvironmentBroken when the file is damaged, UsageError when it is another
+        Wavecrew's that this one cannot go on with; both say how to go on."""
+        try:
+            found = json.loads(self.spec_file.read_bytes())
+            number = int(found.get("format", 1))
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise EnvironmentBroken(
+                f"what run {self.run!r} was asked to do cannot be read any more",
+                where=str(self.spec_file),
+                mend="its branches and its attic are as they were; put the file back from a "
+                "backup, or start afresh: `wavecrew run --new`",
+            ) from error
+        if not OLDEST_FORMAT <= number <= FORMAT:
+            raise self._others(found, "is newer" if number > FORMAT else "is too old")
+        try:
+            return RunSpec.model_validate(found)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise self._others(found, f"{place}: {first['msg']}") from error
+
+    def _others(self, found: dict[str, Any], why: str) -> UsageError:
+        by = found.get("wavecrew") or "an earlier version"
+        return UsageError(
+            f"run {self.run!r} belongs to another Wavecrew ({by}; this is {__version__}): {why}",
+            where=str(self.spec_file),
+            mend=f"go on with Wavecrew {by}, or start afresh with this one: `wavecrew run --new`; "
+            "the branches of that run stay as they are",
+        )
 
     def lock(self) -> int:
         """Hold the run for this process; UsageError when another engine has it.
@@ -175,19 +220,25 @@ def all_runs(git_dir: Path) -> tuple[RunFolder, ...]:
     return tuple(folder for folder in folders if folder.spec_file.exists())
 
 
-def new_folder(git_dir: Path, taken: frozenset[str]) -> RunFolder:
-    """The next free `r<number>`; `taken` names runs whose branches are still there."""
+def new_folder(git_dir: Path, taken: frozenset[str]) -> tuple[RunFolder, int]:
+    """The next free `r<number>` with its lock, which is to be closed once the spec is saved.
+
+    `taken` names runs whose branches are still there. A folder that a process
+    left which was killed before it saved a spec is free.
+    """
     root = runs_root(git_dir)
     root.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         name = f"r{number}"
-        if name not in taken:
-            try:
-                (root / name).mkdir()
-                return RunFolder(root / name)
-            except FileExistsError:
-                pass
+        folder = RunFolder(root / name)
+        if name not in taken and not folder.spec_file.exists():
+            folder.root.mkdir(exist_ok=True)
+            with suppress(UsageError):
+                lock = folder.lock()
+                if not folder.spec_file.exists():
+                    return folder, lock
+                os.close(lock)
         number += 1
 
 

@@ -7,10 +7,12 @@ pending, and the next `--resume` carries it out again.
 
 from __future__ import annotations
 
+import errno
 import threading
+import traceback
 from typing import NoReturn
 
-from wavecrew.errors import WavecrewError
+from wavecrew.errors import DiskFull, EngineFault, WavecrewError
 
 
 class Stop:
@@ -32,3 +34,22 @@ class Stop:
         self.request(error)
         while True:
             threading.Event().wait()
+
+
+def fault(error: BaseException) -> WavecrewError:
+    """An unexpected error as something a person can act on, or report.
+
+    A full disk is none of ours, wherever it showed.
+    """
+    if isinstance(error, WavecrewError):
+        return error
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(
+        error
+    ):
+        return DiskFull(f"no room left: {error}", mend="free some space, then --resume")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return EngineFault(
+        f"{type(error).__name__}: {error}",
+        where=f"{place.filename}:{place.lineno}",
+        mend="this is a fault of Wavecrew; nothing is lost, `wavecrew run --resume` goes on",
+    )

@@ -14,13 +14,15 @@ from wavecrew.gates.model import Finding, GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.branches import publish
+from wavecrew.run.again import again
+from wavecrew.run.branches import first_parent, publish
 from wavecrew.run.desk import Desk
 from wavecrew.run.parts import Parts
 from wavecrew.run.reports import save_report, saved_report
 from wavecrew.run.session import session_name
 from wavecrew.run.spec import file_name
 from wavecrew.workspace.model import Author, TreeRejected
+from wavecrew.workspace.refs import ref_for
 
 
 class AttemptDesk(Desk):
@@ -39,8 +41,12 @@ class AttemptDesk(Desk):
         with self.parts.gates:
             report = known or self.parts.unless_stopping(self._judge(request, stem))
         accepted = report.verdict == "pass"
-        commit = self._commit(request, report) if accepted else ""
-        if commit:  # before the log names it: this machine may be gone when another reads that
+        commit = ""
+        if accepted:
+            commit = accepted_commit(
+                self.parts, self._task, self._role, self._base, report.tree, request.summary
+            )
+            # Before the log names it: this machine may be gone when another reads that.
             publish(self.parts, self._task, commit)
         self._record(request, report, commit, stem)
         left = max(0, self._role.attempts - self._refused())
@@ -59,7 +65,7 @@ class AttemptDesk(Desk):
             return self._rejected(request.tree, rejected)
         given = gate_input(self.parts, self._task, self._role, self._base, request.tree, stem)
         sandbox = self.parts.lessor.gate(f"{session_name(self.task, self.attempt)}/gate")
-        return gate(replace(given, sandbox=sandbox))
+        return again(lambda: gate(replace(given, sandbox=sandbox)))
 
     def _rejected(self, tree: str, rejected: TreeRejected) -> GateReport:
         findings = tuple(
@@ -71,31 +77,49 @@ class AttemptDesk(Desk):
     def _recorded(self, stem: str, tree: str) -> GateReport | None:
         """The report of this very submission, when an earlier engine wrote it and then died."""
         report = saved_report(self.parts, stem)
-        return report if report and report.tree == tree else None
-
-    def _commit(self, request: wire.Submit, report: GateReport) -> str:
-        message = f"{self._task.id}: {self._task.title}\n\n{request.summary}\n"
-        return self.parts.mirror.commit(
-            report.tree, (self._base,), message, author_of(self._role), self.parts.clock()
-        )
+        if report is None or report.tree != tree:
+            return None
+        return report if report.verdict != "pass" or self.parts.mirror.has(tree) else None
 
     def _record(self, request: wire.Submit, report: GateReport, commit: str, stem: str) -> None:
         path = save_report(self.parts, stem, report)
-        self.parts.log.append(
-            e.GateFinished(
-                task=self.task,
-                attempt=self.attempt,
-                submission=request.submission,
-                verdict=report.verdict,
-                rules=list(report.rules),
-                tree=report.tree,
-                commit=commit,
-                passed=sum(evidence.passed for evidence in report.evidence),
-                failed=sum(evidence.failed for evidence in report.evidence),
-                summary=request.summary,
-                report=path,
-            )
-        )
+        about = (self.task, self.attempt, request.submission)
+        self.parts.log.append(gate_finished(about, report, commit, request.summary, path))
+
+
+def accepted_commit(
+    parts: Parts, task: Task, role: Role, base: str, tree: str, summary: str
+) -> str:
+    """The commit of an accepted tree: what the task's branch names already, or a new one."""
+    there = parts.repository.read_ref(ref_for(parts.spec.run, task.id))
+    if there and parts.mirror.has(there) and _is(parts, there, tree, base):
+        return there
+    message = f"{task.id}: {task.title}\n\n{summary}\n"
+    return parts.mirror.commit(tree, (base,), message, author_of(role), parts.clock())
+
+
+def _is(parts: Parts, commit: str, tree: str, base: str) -> bool:
+    return parts.mirror.tree_of(commit) == tree and first_parent(parts, commit) == base
+
+
+def gate_finished(
+    about: tuple[str, int, int], report: GateReport, commit: str, summary: str, path: str
+) -> e.GateFinished:
+    """The fact. `about`: task, attempt, submission; `path`: the report's, in the run's folder."""
+    task, attempt, submission = about
+    return e.GateFinished(
+        task=task,
+        attempt=attempt,
+        submission=submission,
+        verdict=report.verdict,
+        rules=list(report.rules),
+        tree=report.tree,
+        commit=commit,
+        passed=sum(evidence.passed for evidence in report.evidence),
+        failed=sum(evidence.failed for evidence in report.evidence),
+        summary=summary,
+        report=path,
+    )
 
 
 def gate_input(parts: Parts, task: Task, role: Role, base: str, tree: str, stem: str) -> GateInput:

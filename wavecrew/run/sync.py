@@ -14,6 +14,7 @@ from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
 from wavecrew.plan.model import SyncPoint
 from wavecrew.run import wire
+from wavecrew.run.again import again
 from wavecrew.run.landing import verify_input
 from wavecrew.run.manager import Word, sync_word
 from wavecrew.run.parts import Parts
@@ -67,7 +68,7 @@ def _report(parts: Parts, sync: SyncPoint, tip: str, stem: str) -> GateReport:
     if earlier and earlier.tree == tree:
         return earlier
     wanted = verify_input(parts, "sync", tree, parts.spec.base, stem, only_checks=sync.checks)
-    return parts.unless_stopping(verify_tree(wanted))
+    return parts.unless_stopping(again(lambda: verify_tree(wanted)))
 
 
 def _closed(

@@ -9,13 +9,12 @@ a broken environment, a spent budget) halts instead of returning.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
-from wavecrew.errors import EngineFault, EnvironmentBroken, LimitReached
+from wavecrew.errors import EnvironmentBroken, LimitReached
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task, TaskId
@@ -25,6 +24,7 @@ from wavecrew.run.landing import land_branch
 from wavecrew.run.manager import record_triage, triage
 from wavecrew.run.parts import Parts
 from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, Step
+from wavecrew.run.stop import fault
 from wavecrew.run.sync import look_at
 from wavecrew.schedule.order import order_for_run
 from wavecrew.schedule.ready import Schedule
@@ -250,13 +250,3 @@ class Workflows(DBOSConfiguredInstance):
 
     def _task(self, task_id: str) -> Task:
         return self.parts.spec.plan.tasks_by_id[TaskId(task_id)]
-
-
-def fault(error: Exception) -> EngineFault:
-    """An unexpected error as something a person can report; the traceback goes with it."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return EngineFault(
-        f"{type(error).__name__}: {error}",
-        where=f"{place.filename}:{place.lineno}",
-        mend="this is a fault of Wavecrew; nothing is lost, `wavecrew run --resume` goes on",
-    )

@@ -73,7 +73,8 @@ class Sandbox(Protocol):
 
     `run` blocks until the whole process tree is gone, for at most `caps.wall_s`
     plus a second. It raises SandboxUnavailable when the command was never
-    started; any ending of a started command is a `Finished`. Thread-safe.
+    started, CommandLost when the sandbox itself was killed by someone else; any
+    other ending of a started command is a `Finished`. Thread-safe.
     Killing the calling process kills the tree.
     """
 

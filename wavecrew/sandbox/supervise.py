@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from wavecrew.errors import SandboxUnavailable
+from wavecrew.errors import CommandLost, SandboxUnavailable
 from wavecrew.sandbox.model import Caps, Finished
 from wavecrew.sandbox.output import Kept
 from wavecrew.sandbox.watch import Watch
@@ -73,7 +73,8 @@ class Supervision:
         self._cancel_fd = cancel_fd
 
     def run(self) -> Finished:
-        """SandboxUnavailable, with the launcher's own words in `what`, when it never started."""
+        """SandboxUnavailable, with the launcher's own words in `what`, when it never started;
+        CommandLost when somebody else killed the launcher."""
         try:
             self._listen()
             self._await_all()
@@ -244,11 +245,17 @@ class Supervision:
         return pairs
 
     def _result(self) -> Finished:
+        if not self._reason and self._root is not None:
+            self._reason = self._watch.passed(self._root)
+        if not self._reason and self._exit_code is None and self._process.returncode < 0:
+            raise CommandLost(
+                f"a sandbox was killed from outside (signal {-self._process.returncode})",
+                where=f"process {self._process.pid}",
+                mend="Nothing is lost; `wavecrew run --resume` goes on.",
+            )
         unexplained = self._exit_code is None and self._process.returncode > 0
         if (self._root is None and self._reason != "cancel") or (unexplained and not self._reason):
             raise SandboxUnavailable(self._failure or self._said())
-        if not self._reason and self._root is not None:
-            self._reason = self._watch.passed(self._root)
         ended = self._exit_code if not self._reason else None
         return Finished(
             exit_code=_KILLED if ended is None else ended,

@@ -110,6 +110,10 @@ class Mirror:
         text = self.git.run("rev-parse", "--verify", f"{object_id(treeish)}^{{tree}}")
         return text.decode().strip()
 
+    def has(self, name: str) -> bool:
+        """True when the mirror or a store it borrows from holds this object."""
+        return self.git.call("cat-file", "-e", object_id(name)).code == 0
+
     def empty_tree(self) -> str:
         return self.git.run("mktree").decode().strip()
 

@@ -45,12 +45,16 @@ if [ -s "$GIT_DIR/nested" ]; then
     exit 9
   fi
 fi
-git add --all
-git write-tree
+git -c core.fsync=loose-object -c core.fsyncMethod=batch add --all
+git -c core.fsync=loose-object write-tree
 """
-DIFF = SNAPSHOT.replace("git write-tree\n", "tree=$(git write-tree)\nbase=$1\nshift\n") + (
-    'exec git diff-tree -p -r --no-ext-diff --no-textconv --find-renames "$base" "$tree" "$@"\n'
-)
+HOLDS = """set -e
+git rev-list --objects "$1" "^$2" >"$GIT_DIR/held"
+! cut -d' ' -f1 "$GIT_DIR/held" | git cat-file --batch-check | grep -q missing
+"""
+DIFF = SNAPSHOT.replace(
+    "git -c core.fsync=loose-object write-tree\n", "tree=$(git write-tree)\nbase=$1\nshift\n"
+) + ('exec git diff-tree -p -r --no-ext-diff --no-textconv --find-renames "$base" "$tree" "$@"\n')
 PACK = """set -e
 printf '%s\\n^%s\\n' "$1" "$2" | git pack-objects --revs --stdout -q >"$GIT_DIR/outgoing.pack"
 """

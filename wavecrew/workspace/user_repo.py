@@ -27,7 +27,8 @@ _UNFINISHED = {
     "REVERT_HEAD": "revert",
     "BISECT_LOG": "bisection",
 }
-_STALE_LOCK_S = 10.0
+STALE_LOCK_S = 10.0
+"""No living git holds the lock of a ref so long."""
 _LOCK_PATIENCE_S = 15.0
 _DEEPEST_ALTERNATES = 5
 
@@ -134,7 +135,7 @@ class UserRepository:
         """Remove the lock of a git that was killed; a living one holds it for milliseconds."""
         lock = self.git_dir / f"{name}.lock"
         try:
-            if time.time() - lock.stat().st_mtime > _STALE_LOCK_S:
+            if time.time() - lock.stat().st_mtime > STALE_LOCK_S:
                 lock.unlink()
         except FileNotFoundError:
             return

@@ -140,6 +140,14 @@ class Workspace:
             ended = self._engine(scripts.SNAPSHOT, self.base, read_only=True, check=False)
         return self._snapped(ended).decode().strip()
 
+    def holds(self, tree: str) -> bool:
+        """True when every object of a snapshot can still be read."""
+        with self._lock:
+            ended = self._engine(
+                scripts.HOLDS, object_id(tree), self.base, read_only=True, check=False
+            )
+        return ended.exit_code == 0
+
     def restore(self, tree: str) -> None:
         """Make the working tree exactly `tree`: everything else goes, ignored files too.
 

@@ -25,10 +25,11 @@ def test_file_names_of_different_ids_differ_and_stay_in_their_folder(ids: list[s
 
 
 def test_run_numbers_skip_what_is_taken(tmp_path: Path) -> None:
-    assert new_folder(tmp_path, frozenset({"r1"})).run == "r2"
-    assert new_folder(tmp_path, frozenset()).run == "r1"
-    assert new_folder(tmp_path, frozenset()).run == "r3"
+    taken = [new_folder(tmp_path, frozenset(names)) for names in (("r1",), (), ())]
+    assert [folder.run for folder, _ in taken] == ["r2", "r1", "r3"]
     assert all_runs(tmp_path) == ()
+    for _, lock in taken:
+        os.close(lock)
 
 
 def test_a_run_belongs_to_one_engine_at_a_time(tmp_path: Path) -> None:
