@@ -11,7 +11,6 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,7 +198,7 @@ def make_world(
         log=log,
         state=RunState(),
         host=NoAgents(),
-        purse=Purse(Budget(), clock=time.monotonic),
+        purse=Purse(Budget()),
         sockets=scratch,
         clock=clock,
     )

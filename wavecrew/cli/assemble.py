@@ -11,10 +11,12 @@ from pathlib import Path
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import apply, fold
-from wavecrew.run.budget import Purse
+from wavecrew.run.budget import Purse, spending
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Prices
 from wavecrew.run.spec import RunFolder, RunSpec
+from wavecrew.run.traffic import Pace
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
@@ -43,10 +45,11 @@ def real_parts(spec: RunSpec, folder: RunFolder, repository: Repository, sandbox
         host=ProcessHost(folder.root / "host", keys=(settings.model.api_key_env,)),
         purse=Purse(
             settings.budget,
-            clock=time.monotonic,
-            requests_per_minute=settings.model.requests_per_minute,
-            tokens=state.tokens,
-            model_calls=state.model_calls,
+            spent=spending(state.account, reading),
+            refresh=log.refresh,
+            pace=Pace.of(settings.model, settings.limits.agents),
+            prices=Prices(settings.model, is_rehearsal=bool(spec.rehearsal)),
+            changes=state.provider.changes,
         ),
         sockets=_sockets(folder),
         clock=lambda: int(time.time()),

@@ -37,6 +37,7 @@ from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Prices, check_prices
 from wavecrew.run.spec import RunFolder, RunSpec, new_folder
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.refs import ATTIC, BRANCHES
@@ -205,8 +206,10 @@ def _model(spec: RunSpec) -> Iterator[RunSpec]:
             yield _with_model(spec, model)
         return
     model = resolve_model(spec.settings.model, os.environ)
+    spec = _with_model(spec, model)
+    check_prices(spec.settings, Prices(model), spec.models)
     check_endpoint(model, os.environ)
-    yield _with_model(spec, model)
+    yield spec
 
 
 def _with_model(spec: RunSpec, model: object) -> RunSpec:

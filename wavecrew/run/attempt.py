@@ -10,12 +10,14 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
+from wavecrew.errors import EnvironmentBroken, ModelUnreachable
 from wavecrew.journal import events as e
+from wavecrew.journal.account import nodes_of
 from wavecrew.journal.attempt import read_records
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import park, publish
+from wavecrew.run.budget import Verdict
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Ended, run_session, session_name, socket_for
 from wavecrew.run.submission import AttemptDesk, author_of, scope_of
@@ -28,7 +30,7 @@ class Tried:
     """What came of an attempt."""
 
     outcome: str
-    """passed, or one of AttemptEnded's."""
+    """passed, one of AttemptEnded's, or held: it goes on once its wave's budget is raised."""
     commit: str = ""
     """The branch's commit, when it passed."""
     detail: str = ""
@@ -44,6 +46,8 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     """
     done = _accepted(parts, task.id, attempt)
     if done is None:
+        if short := _short(parts, task):
+            return _held(parts, task, attempt, short)
         role = parts.spec.role(task.agent)
         base = _begin(parts, task, role, attempt, rework)
         assignment = _assignment(parts, task, role, attempt, base, rework)
@@ -52,12 +56,38 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
         done = _accepted(parts, task.id, attempt)
         if done is None:
             done = _ended_without(parts, task, attempt, assignment.workspace, ended)
+            if desk.refused and desk.refused.level == "wave":
+                done = _held(parts, task, attempt, desk.refused)
         else:
             done = replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
     name = session_name(task.id, attempt)
     parts.sessions.discard(name)
     parts.lessor.release(name, f"{name}/gate")
-    return _conclude(parts, task, attempt, done)
+    return done if done.outcome == "held" else _conclude(parts, task, attempt, done)
+
+
+def room_for(parts: Parts, task: Task) -> bool:
+    """True when the budget of the task's wave has room for it again."""
+    return _short(parts, task) is None
+
+
+def _short(parts: Parts, task: Task) -> Verdict | None:
+    """Why the task has to wait for its wave's budget, by the call that was refused last."""
+    with parts.reading:
+        want = parts.state.tasks[task.id].held_for
+    verdict = parts.purse.used_up(nodes_of(task.id, task.wave or ""), *want)
+    return verdict if verdict and verdict.level == "wave" else None
+
+
+def _held(parts: Parts, task: Task, attempt: int, short: Verdict) -> Tried:
+    """Say that the task waits, and leave the attempt as it is: it goes on from its journal."""
+    with parts.reading:
+        state = parts.state.tasks[task.id]
+        hold, is_held = state.holds + 1, bool(state.held)
+    if not is_held:
+        fact = e.TaskHeld(task.id, hold, attempt, short.reason, short.tokens, short.cost_usd)
+        parts.log.append(fact)
+    return Tried("held", detail=short.reason)
 
 
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
@@ -75,6 +105,11 @@ def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
 
 def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rework | None) -> str:
     """Announce the attempt once, with the base it is cut from and the proof of its dependencies."""
+    with parts.reading:
+        state = parts.state.tasks[task.id]
+        hold, is_held = state.holds, bool(state.held)
+    if is_held:
+        parts.log.append(e.TaskFreed(task.id, hold))
     for event in parts.log.read():
         fact = event.fact
         if isinstance(fact, e.TaskStarted) and (fact.task, fact.attempt) == (task.id, attempt):
@@ -214,10 +249,6 @@ def _ended_without(
             ModelUnreachable(
                 ended.detail, where=f"task {task.id}", mend="mend the endpoint, then --resume"
             )
-        )
-    if ended.outcome == "out_of_budget":
-        parts.stop.halt(
-            LimitReached(ended.detail, where=f"task {task.id}", mend="raise the budget, --resume")
         )
     return Tried(
         ended.outcome,

@@ -60,6 +60,8 @@ class Progress:
     """Sent back, or free to land again; they go before anything new."""
     held: dict[str, list[StartTask]] = field(default_factory=dict)
     """Merged task that is being mended -> branches that land once it has."""
+    short: dict[str, StartTask] = field(default_factory=dict)
+    """Task whose wave has used up its budget -> how it goes on once that is raised."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
     blocked_along: list[tuple[str, str]] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Progress:
         steps += self._start_again()
         waiting = {start.task for start in self.again}
         waiting |= {start.task for starts in self.held.values() for start in starts}
+        waiting |= set(self.short)
         ready = self.schedule.ready(
             merged=self.merged - set(self.held),
             running=self.running,
@@ -98,6 +101,10 @@ class Progress:
             self._take_sync(result)
         else:
             self._take_task(result)
+
+    def free(self, tasks: Sequence[str]) -> None:
+        """Budgets were raised: these go on, before anything new."""
+        self.again += [self.short.pop(task) for task in tasks]
 
     @property
     def left(self) -> frozenset[TaskId]:
@@ -205,6 +212,9 @@ class Progress:
             self.again += self.held.pop(task, [])
         elif result["status"] == "needs":
             self._needs(task, result)
+        elif result["status"] == "held":
+            lap = result["lap"] + 1
+            self.short[task] = StartTask(task, result["attempt"], result["rework"], lap=lap)
         else:
             self._block(task, result["why"])
 

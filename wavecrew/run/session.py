@@ -67,7 +67,8 @@ def run_session(
             break
     if desk.fenced:
         parts.sessions.discard(name)
-        parts.stop.halt()  # what it left is another engine's to park
+        parts.stop.halt()  # what it left, and what it has reserved, is another engine's
+    parts.purse.end(name)
     ended = _ended(outcome)
     if left.stalled and ended.outcome in ("parked", "crashed"):
         return replace(ended, outcome="stalled", detail=left.stalled)
@@ -92,6 +93,7 @@ def _work(
     watch: StallWatch,
 ) -> Left:
     """One process of the agent, to its end."""
+    parts.purse.begin(name)
     line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
@@ -160,7 +162,7 @@ def _watched(watch: StallWatch, answer: Callable[[Request], Reply]) -> Callable[
 
 
 def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) -> Left:
-    """Until the agent is gone, or has to go."""
+    """Until the agent is gone, or has to go. What the provider cost it does not count."""
     deadline = time.monotonic() + assignment.deadline_s + GRACE_S
     journal = JournalTail(assignment.journal)
     while not parts.host.wait(name, 0.2):
@@ -171,7 +173,7 @@ def _wait(parts: Parts, name: str, assignment: Assignment, watch: StallWatch) ->
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
             return Left(by_itself=False, stalled=stalled)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline + watch.idle_s:
             return Left(by_itself=False)
     return Left(by_itself=True)
 

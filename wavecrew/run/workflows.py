@@ -20,7 +20,7 @@ from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task, TaskId
 from wavecrew.run import wire
-from wavecrew.run.attempt import try_task
+from wavecrew.run.attempt import room_for, try_task
 from wavecrew.run.landing import complete, land_branch
 from wavecrew.run.manager import record_triage, triage
 from wavecrew.run.parts import Parts
@@ -54,9 +54,14 @@ class Workflows(DBOSConfiguredInstance):
         handles: list[Any] = []
         while True:
             progress.agents = self.limit()
+            if progress.short:
+                progress.free(self.room(sorted(progress.short), must=False))
             handles += [self._enqueue(step) for step in progress.next()]
             if not handles:
-                break
+                if not progress.short:
+                    break
+                progress.free(self.room(sorted(progress.short), must=True))
+                continue
             first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
             handles = [h for h in handles if h.workflow_id != first.workflow_id]
             progress.take(first.get_result())
@@ -81,6 +86,9 @@ class Workflows(DBOSConfiguredInstance):
             if not branch:
                 tried = self.attempt(task_id, attempt, rework)
                 spent_s += tried["spent_s"]
+                told = {"kind": "task", "id": task_id, "attempt": attempt, "lap": lap}
+                if tried["outcome"] == "held":
+                    return told | {"status": "held", "rework": rework, "spent_s": spent_s}
                 if tried["outcome"] != "passed":
                     why = "failed"
                     rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
@@ -130,6 +138,26 @@ class Workflows(DBOSConfiguredInstance):
     def limit(self) -> int:
         """Agents at once, written down with each decision: a resume may come with another limit."""
         return self.parts.spec.settings.limits.agents
+
+    @DBOS.step()
+    def room(self, held: list[str], must: bool) -> list[str]:
+        """Which of the tasks that wait for their wave's budget may go on.
+
+        With `must` there is nothing else to do: when none may, the run pauses.
+        """
+
+        def work() -> list[str]:
+            free = [task for task in held if room_for(self.parts, self._task(task))]
+            if must and not free:
+                with self.parts.reading:
+                    reason = self.parts.state.tasks[held[0]].held
+                raise LimitReached(
+                    f"{reason}; {', '.join(held)} cannot go on, and nothing else is left to do",
+                    mend="raise [budget.wave] in the run's settings, then `wavecrew run --resume`",
+                )
+            return free
+
+        return self._guarded(work)
 
     @DBOS.step()
     def attempt(self, task_id: str, number: int, rework: Result | None) -> Result:
