@@ -11,7 +11,6 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +200,7 @@ def make_world(
         log=log,
         state=RunState(),
         host=NoAgents(),
-        purse=Purse(Budget(), clock=time.monotonic),
+        purse=Purse(Budget()),
         sockets=scratch,
         clock=clock,
     )

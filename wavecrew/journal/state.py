@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wavecrew.journal import events as e
+from wavecrew.journal.account import CREW, RUN, Account, nodes_of
 
 
 @dataclass(slots=True)
@@ -80,6 +81,12 @@ class TaskState:
     """The newest report, relative to the run's folder."""
     changed_reason: str = ""
     """Why it was sent back or blocked."""
+    held: str = ""
+    """Why it waits although it may start: its wave's budget."""
+    held_for: tuple[int, float] = (1, 0.0)
+    """Tokens and USD of the call that there was no room for."""
+    holds: int = 0
+    """How often it was held."""
     started_at: str = ""
     ended_at: str = ""
     attempts: dict[int, AttemptState] = field(default_factory=dict)
@@ -106,6 +113,25 @@ class SyncState:
 
 
 @dataclass(slots=True)
+class ProviderState:
+    """How busy the provider is, by the newest change."""
+
+    changes: int = 0
+    limit: int = 0
+    """Calls at once; 0: no trouble so far."""
+    agents: int = 0
+    is_down: bool = False
+    why: str = ""
+    next_at: str = ""
+    refused: int = 0
+    failed: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self.limit < self.agents or self.is_down
+
+
+@dataclass(slots=True)
 class RunState:
     run: str = ""
     plan: str = ""
@@ -125,6 +151,8 @@ class RunState:
     exit_code: int | None = None
     tokens: int = 0
     model_calls: int = 0
+    account: Account = field(default_factory=Account)
+    provider: ProviderState = field(default_factory=ProviderState)
     pauses: int = 0
     rollbacks: int = 0
     started_at: str = ""
@@ -177,6 +205,7 @@ def fold(log: Iterable[e.Event]) -> RunState:
 def apply(state: RunState, event: e.Event) -> None:
     """Take one event into `state`, in place."""
     state.run, state.seq = event.run, event.seq
+    state.account.tick(event.at)
     _FOLDS[type(event.fact)](state, event.fact, event.at)
 
 
@@ -190,6 +219,7 @@ def _run_started(state: RunState, fact: e.RunStarted, at: str) -> None:
 
 def _run_paused(state: RunState, fact: e.RunPaused, at: str) -> None:
     state.outcome, state.pauses, state.ended_at = "paused", fact.pause, at
+    state.account.pause()
     for task in state.tasks.values():
         if task.status == "running":
             task.last = "parked"
@@ -219,6 +249,7 @@ def _task_started(state: RunState, fact: e.TaskStarted, at: str) -> None:
     task.attempts[fact.attempt] = AttemptState(base=fact.base)
     task.queued, task.is_sent_back = 0, False
     state.collisions = [one for one in state.collisions if not one.has(fact.task)]
+    state.account.begin(fact.task, task.wave)
     hours = "unknown" if fact.estimate_h is None else f"{fact.estimate_h:g} h"
     verified = ", ".join(fact.dependencies_verified) or "none"
     again = f" (attempt {fact.attempt}: {fact.reason})" if fact.attempt > 1 else ""
@@ -236,6 +267,42 @@ def _agent_step(state: RunState, fact: e.AgentStep, at: str) -> None:
         task.steps += 1
         task.tokens += fact.tokens
         task.last = fact.brief
+        if fact.what == "model":
+            nodes = nodes_of(fact.task, task.wave)
+            state.account.pay(nodes, fact.tokens, fact.cost_usd, fact.tries)
+
+
+def _crew_step(state: RunState, fact: e.CrewStep, at: str) -> None:
+    state.tokens += fact.tokens
+    state.model_calls += fact.what == "model"
+    if fact.what == "model":
+        state.account.pay((RUN, CREW), fact.tokens, fact.cost_usd, fact.tries)
+
+
+def _provider_changed(state: RunState, fact: e.ProviderChanged, at: str) -> None:
+    now = state.provider
+    if fact.change < now.changes:
+        return  # two agents' changes were written the other way round
+    if not now.is_busy:
+        state.messages.append(f"the provider is busy ({fact.why}): fewer calls at once")
+    now.changes, now.limit, now.agents = fact.change, fact.limit, fact.agents
+    now.is_down, now.next_at = fact.is_down, fact.next_at
+    now.why = fact.why or now.why
+    now.refused, now.failed = fact.refused, fact.failed
+
+
+def _task_held(state: RunState, fact: e.TaskHeld, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.status, task.held, task.holds = "waiting", fact.reason, fact.hold
+    task.held_for, task.last = (fact.tokens, fact.cost_usd), "held"
+    state.account.end(fact.task)
+    state.messages.append(f"{fact.task} is held: {fact.reason}")
+
+
+def _task_freed(state: RunState, fact: e.TaskFreed, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.status, task.held, task.last = "running", "", "goes on"
+    state.account.begin(fact.task, task.wave)
 
 
 def _gate_finished(state: RunState, fact: e.GateFinished, at: str) -> None:
@@ -254,6 +321,7 @@ def _gate_finished(state: RunState, fact: e.GateFinished, at: str) -> None:
 def _attempt_ended(state: RunState, fact: e.AttemptEnded, at: str) -> None:
     task = state.tasks[fact.task]
     task.branch = fact.branch or task.branch
+    state.account.end(fact.task)
     if fact.outcome != "passed":
         task.last = f"{fact.outcome}: {fact.detail}" if fact.detail else fact.outcome
 
@@ -346,6 +414,10 @@ _FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
     e.RolledBack: _rolled_back,
     e.TaskStarted: _task_started,
     e.AgentStep: _agent_step,
+    e.CrewStep: _crew_step,
+    e.ProviderChanged: _provider_changed,
+    e.TaskHeld: _task_held,
+    e.TaskFreed: _task_freed,
     e.GateFinished: _gate_finished,
     e.AttemptEnded: _attempt_ended,
     e.LandingQueued: _landing_queued,

@@ -21,7 +21,7 @@ from wavecrew.run.parts import Parts
 from wavecrew.run.place import LocalFile, Place
 from wavecrew.run.workflows import Workflows
 
-APPLICATION_VERSION = "2"
+APPLICATION_VERSION = "3"
 """Raised when recorded workflows of an older Wavecrew cannot be continued by this one."""
 PARK_WITHIN_S = 4.0
 """A stop is over after this long, parked or not (a person waits for five seconds at most)."""

@@ -34,6 +34,8 @@ class StartTask:
     """A `Rework` record as JSON, when the task was sent back."""
     after: tuple[str, ...] = ()
     """Tasks it collides with: while one of them is at work, it would only collide again."""
+    lap: int = 0
+    """How often this attempt was held; tells its workflows apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Progress:
     """Sent back; they go before anything new."""
     held: dict[str, list[StartLanding]] = field(default_factory=dict)
     """Merged task that is being mended -> branches that land once it has."""
+    short: dict[str, StartTask] = field(default_factory=dict)
+    """Task whose wave has used up its budget -> how it goes on once that is raised."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
     blocked_along: list[tuple[str, str]] = field(default_factory=list)
@@ -108,6 +112,7 @@ class Progress:
         steps += self._start_again()
         waiting = {start.task for start in self.again} | {start.task for start in self.landing}
         waiting |= {start.task for starts in self.held.values() for start in starts}
+        waiting |= set(self.short)
         ready = self.schedule.ready(
             merged=self._standing,
             running=self.running,
@@ -124,6 +129,10 @@ class Progress:
             self._take_sync(result)
         else:
             self._take_task(result)
+
+    def free(self, tasks: Sequence[str]) -> None:
+        """Budgets were raised: these go on, before anything new."""
+        self.again += [self.short.pop(task) for task in tasks]
 
     @property
     def left(self) -> frozenset[TaskId]:
@@ -204,7 +213,8 @@ class Progress:
         """In the plan's order, the one task that may land next; None: all that wait may.
 
         One that is held until another is mended is not waited for: the other
-        may stand behind it. So of all that can land, the first always may.
+        may stand behind it; nor is one that waits for its wave's budget. So of
+        all that can land, the first always may.
         """
         if self.landing_order is None:
             return None
@@ -212,7 +222,7 @@ class Progress:
         elsewhere = {one.id for one in self.spec.plan.tasks} - set(self.spec.only)
         able = self.landing_order.can_land(
             merged=self.merged - set(self.held),
-            gone=set(self.blocked) | held | elsewhere,
+            gone=set(self.blocked) | set(self.short) | held | elsewhere,
             open_syncs=self.open_syncs,
             closed_syncs=self.closed_syncs,
         )
@@ -261,6 +271,9 @@ class Progress:
             self.again.append(StartTask(task, result["attempt"] + 1, result["rework"], after))
         elif result["status"] == "needs":
             self._needs(task, result)
+        elif result["status"] == "held":
+            lap = result["lap"] + 1
+            self.short[task] = StartTask(task, result["attempt"], result["rework"], lap=lap)
         else:
             self._block(task, result["why"])
 

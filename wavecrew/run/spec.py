@@ -99,6 +99,13 @@ class RunSpec(Record):
             if (before := self.plan.before(sync)) and all(task.id in only for task in before)
         )
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that may be called: the run's own, and those of its roles."""
+        at_work = {task.agent for task in self.tasks}
+        roles = [role for role in self.roles if role.manager or role.name in at_work]
+        return tuple(dict.fromkeys(role.llm or self.settings.model.name for role in roles))
+
     def role(self, name: RoleName) -> Role:
         return next(role for role in self.roles if role.name == name)
 

@@ -28,7 +28,7 @@ def line(tmp_path: Path):
 def test_a_request_gets_its_reply(line: Line, tmp_path: Path) -> None:
     end = wire.EngineLine(tmp_path / "s", timeout_s=5)
     assert end.ask(wire.BoardRead()) == wire.BoardText(text="board \u2028 ü\n")
-    assert end.ask(wire.Reserve(tokens=3)) == wire.Refused(why="no reserve")
+    assert end.ask(wire.Reserve(prompt=2, answer=1)) == wire.Refused(why="no reserve")
     end.close()
 
 

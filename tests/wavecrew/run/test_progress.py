@@ -384,3 +384,19 @@ def test_in_plan_order_the_same_answers_land_in_the_same_order_whatever_the_timi
     assert first == order_of(lambda count: data.draw(st.integers(0, count - 1)))
     position = LandingOrder(spec.plan, spec.barrier).position
     assert first == sorted(first, key=lambda task: position[TaskId(task)])
+
+
+def test_a_task_held_by_its_waves_budget_goes_on_with_the_same_attempt_when_freed() -> None:
+    spec = spec_of([make_task("a"), make_task("b", agent="b")], [], [role("a"), role("b")])
+    progress = progress_of(spec)
+    assert {step.task for step in progress.next()} == {"a", "b"}  # type: ignore[union-attr]
+    held = {"kind": "task", "id": "a", "attempt": 2, "lap": 0, "status": "held", "rework": None}
+    progress.take(held)
+    assert progress.next() == []
+    progress.take({"kind": "task", "id": "b", "attempt": 1, "status": "merged"})
+    assert progress.is_over
+    assert list(progress.short) == ["a"]
+    progress.free(["a"])
+    assert progress.next() == [StartTask("a", 2, None, lap=1)]
+    progress.take({"kind": "task", "id": "a", "attempt": 2, "status": "merged"})
+    assert progress.outcome() == ("done", 0)
