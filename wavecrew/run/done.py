@@ -88,6 +88,8 @@ class _Known:
         if step.name == "look":
             there = self.opened if step.output.get("status") == "open" else self.closed
             return step.output.get("id") in there
+        if step.name == "block" and step.workflow == run:
+            return bool(self.blocked)  # along with another; whom it blocked is not told here
         if step.name == "block":
             return step.subject(run, "task", 2) in self.blocked
         return step.name != "finish" or self.is_finished

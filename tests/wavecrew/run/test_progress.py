@@ -400,3 +400,16 @@ def test_a_task_held_by_its_waves_budget_goes_on_with_the_same_attempt_when_free
     assert progress.next() == [StartTask("a", 2, None, lap=1)]
     progress.take({"kind": "task", "id": "a", "attempt": 2, "status": "merged"})
     assert progress.outcome() == ("done", 0)
+
+
+def test_in_plan_order_a_task_held_by_its_waves_budget_keeps_no_other_from_landing() -> None:
+    tasks = [make_task("a"), make_task("b", agent="b")]
+    progress = progress_of(in_plan_order(spec_of(tasks, [], [role("a"), role("b")])))
+    progress.next()
+    passed = {"kind": "task", "id": "b", "attempt": 1, "status": "passed", "branch": "c"}
+    progress.take(passed)
+    assert progress.next() == []  # a may still land, and would be first
+    progress.take(
+        {"kind": "task", "id": "a", "attempt": 1, "lap": 0, "status": "held", "rework": None}
+    )
+    assert progress.next() == [StartLanding("b", 1, "c")]
