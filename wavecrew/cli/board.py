@@ -24,7 +24,8 @@ from wavecrew.cli.lines import (
 )
 from wavecrew.cli.phases import bar, draw_phases
 from wavecrew.cli.sheet import Part, Screen, Sheet
-from wavecrew.journal.state import RunState, SyncState, TaskState
+from wavecrew.journal.state import RunState, SyncState
+from wavecrew.journal.tasks import TaskState
 from wavecrew.journal.views import collision_text
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from rich.console import Console, ConsoleOptions
 
 from wavecrew.cli.lines import cost, count, elapsed, many, task_cost
 from wavecrew.cli.sheet import Screen, Sheet
-from wavecrew.journal.state import RunState, SyncState, TaskState
+from wavecrew.journal.state import RunState, SyncState
+from wavecrew.journal.tasks import TaskState
 
 _OUTCOMES = {
     "": "still running",

@@ -12,7 +12,8 @@ from typing import Any
 
 from wavecrew.journal import events as e
 from wavecrew.journal.account import RUN, Spent
-from wavecrew.journal.state import Collision, RunState
+from wavecrew.journal.state import RunState
+from wavecrew.journal.tasks import Collision
 from wavecrew.journal.views import collision_text
 
 Titles = Mapping[str, str]
