@@ -14,13 +14,14 @@ from wavecrew.journal import events as e
 from wavecrew.run.done import engine_is_ahead
 
 PASSED = e.GateFinished("1.1", 1, 1, "pass", [], "t", "c", 1, 0, "s", "r")
+QUEUED = e.LandingQueued("1.1", 1, "c", "a")
 ENDED = e.AttemptEnded("1.1", 1, "passed", "")
 MERGED = e.MergeFinished("1.1", 1, "merged", "m", "mc", [], "", "r")
 COMPLETED = e.TaskCompleted("1.1", "a", "Pass", [], "", "mc")
 ATTEMPT = ("r1/task/1.1/1-0", "attempt", {"outcome": "passed", "commit": "c"})
 MERGE = ("r1/land/1.1/1/0", "merge", {"outcome": "merged", "tree": "m"})
 STEPS: list[tuple[tuple[str, str, Any], list[e.Fact]]] = [
-    (ATTEMPT, [PASSED, ENDED]),
+    (ATTEMPT, [PASSED, QUEUED, ENDED]),
     (MERGE, [MERGED, COMPLETED]),
     (
         ("r1/land/1.1/1/0", "merge", {"outcome": "red", "tree": "m"}),
@@ -62,7 +63,7 @@ def test_a_step_needs_each_of_its_facts(
 
 def test_a_log_that_knows_more_is_no_loss(tmp_path: Path) -> None:
     path = engine(tmp_path / "engine.db", ATTEMPT)
-    assert not engine_is_ahead(path, "r1", [PASSED, ENDED, MERGED, COMPLETED])
+    assert not engine_is_ahead(path, "r1", [PASSED, QUEUED, ENDED, MERGED, COMPLETED])
 
 
 def test_a_database_that_cannot_be_read_is_not_trusted(tmp_path: Path) -> None:
