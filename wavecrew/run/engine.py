@@ -41,7 +41,7 @@ class Engine:
     def start(self) -> None:
         """Launch and recover what an earlier engine left pending."""
         agents = self._parts.spec.settings.limits.agents
-        self._place.prepare()
+        self._place.prepare(APPLICATION_VERSION)
         config: dict[str, Any] = {
             "name": "wavecrew",
             "application_version": APPLICATION_VERSION,
