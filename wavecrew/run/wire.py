@@ -12,7 +12,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -303,13 +305,27 @@ REPLIES: dict[str, type[Reply]] = {
 }
 
 
+@contextlib.contextmanager
+def address(path: Path) -> Iterator[str]:
+    """A socket's path as bind and connect take it: those 108 bytes are short, a TMPDIR may be long.
+
+    Holds as long as the block lasts, in this process alone.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 class EngineLine:
     """The agent's end of the line: one request at a time, blocking."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(str(path))
+        with address(path) as named:
+            self._socket.connect(named)
         self._file = self._socket.makefile("rwb")
 
     def ask(self, request: Request) -> Reply:
