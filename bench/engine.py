@@ -5,39 +5,32 @@
 Each budget of DESIGN, section 9, beside what this machine needs for the bare thing in the
 same minute: a flush of the disk, a git process, a batch of one, a plan half as large. A flush
 costs what the disk makes of it: files are written to `--folder` and, where that is a disk and
-there is one, to a tmpfs. `landing.py` and `database.py` are the parts that can be run alone.
+there is one, to a tmpfs. `landing.py`, `deciding.py` and `database.py` can be run
+alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import os
-import resource
 import statistics
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import database
+import deciding
 import landing
-from plans import random_plan
 from rows import Row, file_system, ms, processor_s, show, timed
 from workspace import generate, git
 
 from wavecrew.journal import events as e
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import fold
-from wavecrew.plan.settings import Limits, Settings
-from wavecrew.run.progress import Progress, StartSync
-from wavecrew.run.spec import RunSpec
-from wavecrew.schedule.ready import Schedule, hours_of
 from wavecrew.workspace.collisions import forecast
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import ENGINE
@@ -46,7 +39,6 @@ from wavecrew.workspace.user_repo import UserRepository
 PAGE = 4096
 WRITERS = 10
 BRANCHES = 10
-SIZES = (2500, 5000, 10_000)
 MEMORY = Path("/dev/shm")
 FLUSH_S = 0.0002
 """Below this a flush is no wait that many could share."""
@@ -58,7 +50,6 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
     rounds = 60 if options.quick else 300
-    sizes = SIZES[:2] if options.quick else SIZES
     rows: list[Row] = []
     for place in places(options.folder):
         with tempfile.TemporaryDirectory(dir=place, prefix="bench-") as scratch:
@@ -72,7 +63,7 @@ def main() -> int:
             (None, landing.NOTHING) if options.quick else (None, landing.NOTHING, landing.TESTS)
         )
         rows += landing.throughput(folder / "landing", 16, checks)
-    rows += decisions(sizes)
+    rows += deciding.decisions(deciding.SIZES[:2] if options.quick else deciding.SIZES)
     rows += database.shared(quick=options.quick)
     show("the engine", rows)
     return 0 if all(row.is_met for row in rows) else 1
@@ -243,82 +234,6 @@ def registered(number: int) -> bytes:
         f"from .base import Base\nfrom .m{number} import M{number}\n\n"
         f'__all__ = ["Base", "M{number}"]\n'
     ).encode()
-
-
-# deciding
-
-
-def decisions(sizes: tuple[int, ...]) -> Iterator[Row]:
-    """A whole run in simulation, a tenth as many agents as tasks: only the deciding costs time."""
-    before = 0.0
-    for size in sizes:
-        played = play(size, size // 10)
-        each = played.seconds / played.made
-        beside = f"slowest {ms(played.slowest)}; {played.grown_mb:.0f} MB more"
-        if before:
-            beside += f"; x{each / before:.1f} per decision"
-        before = each
-        name = f"one decision, {size:,} tasks, {size // 10:,} agents, {played.most:,} at work"
-        yield Row(name, ms(each), beside, "<= 5 ms", each <= 0.005)
-
-
-class Played(NamedTuple):
-    made: int
-    """Decisions."""
-    seconds: float
-    """Of processor time in all of them together."""
-    slowest: float
-    most: int
-    """Tasks at work at once."""
-    grown_mb: float
-    """What the process grew by."""
-
-
-def play(size: int, agents: int) -> Played:
-    """The order of a plan so wide that its agents all find work."""
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    loaded = random_plan(size, reach=size // 3)
-    share = {"parallel": max(1, agents // len(loaded.roles))}
-    roles = tuple(role.model_copy(update=share) for role in loaded.roles.values())
-    spec = RunSpec(
-        run="r1",
-        plan=loaded.plan,
-        roles=roles,
-        settings=Settings(limits=Limits(agents=agents)),
-        base="0" * 40,
-        only=tuple(task.id for task in loaded.plan.tasks),
-    )
-    progress = Progress(spec, Schedule(spec.plan, {role.name: role for role in roles}))
-    random, order = Random(size), count()
-    pending: list[tuple[float, int, dict[str, Any]]] = []
-    now, taken, most = 0.0, list[float](), 0
-    result: dict[str, Any] = {}
-    while True:
-        began = time.process_time()
-        if result:
-            progress.take(result)
-            assert not progress.is_off_course
-        steps = progress.next()
-        taken.append(time.process_time() - began)
-        for step in steps:
-            ends = now + random.random()
-            heapq.heappush(pending, (ends, next(order), answer(step, spec)))
-        if not pending:
-            break
-        most = max(most, len(pending))
-        now, _, result = heapq.heappop(pending)
-    assert progress.outcome() == ("done", 0)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held
-    return Played(len(taken), sum(taken), max(taken), most, grown / 1024)
-
-
-def answer(step: Any, spec: RunSpec) -> dict[str, Any]:
-    """What a workflow returns when all goes as estimated."""
-    if isinstance(step, StartSync):
-        return {"kind": "sync", "id": step.sync, "status": "open", "send_back": "", "rework": None}
-    spent = hours_of(spec.plan.tasks_by_id[step.task])
-    done = {"kind": "task", "status": "merged", "lap": 0, "spent_s": spent}
-    return done | {"id": step.task, "attempt": step.attempt}
 
 
 if __name__ == "__main__":
