@@ -25,6 +25,10 @@ End = Literal["merged", "blocked", "not_reached"]
 MOST_ROUNDS = 3
 """How often a sync point is looked at again after rework before a person decides."""
 
+SHARES = 100
+"""Whether the order still fits is asked each time a hundredth of what has merged is new: one task
+of many hardly tips that balance, and answering looks through all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
@@ -145,9 +149,10 @@ class Progress:
 
         Asked again only after as many more have ended as a conclusion needs.
         """
-        if len(self.merged) < self.planned_at + ENOUGH or len(self.left) < 2:
+        ended = len(self.merged)
+        if ended < self.planned_at + ENOUGH or ended % max(1, ended // SHARES):
             return False
-        return departs(self._estimates, self.measured)
+        return len(self.left) > 1 and departs(self._estimates, self.measured)
 
     @property
     def measured(self) -> dict[TaskId, float]:

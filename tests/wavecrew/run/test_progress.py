@@ -14,6 +14,7 @@ from wavecrew.plan.settings import Limits, MergeSettings, Settings
 from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, StartTask, Step
 from wavecrew.run.spec import RunSpec
 from wavecrew.schedule.landing_order import LandingOrder
+from wavecrew.schedule.order import departs
 from wavecrew.schedule.ready import Schedule
 
 
@@ -247,6 +248,25 @@ def test_when_reality_departs_from_the_estimates_the_rest_is_put_in_another_orde
     progress.follow(["3", "2"])
     assert not progress.is_off_course
     assert progress.next() == [StartTask(one, 1) for one in ("3", "2")]
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 1.0, 1.0, 40.0]), min_size=398, max_size=398))
+def test_with_many_merged_a_departure_is_seen_before_a_hundredth_more_has_merged(
+    took: list[float],
+) -> None:
+    names = [str(number) for number in range(400)]
+    tasks = [make_task(name, estimate_h=1.0) for name in names]
+    progress = progress_of(spec_of(tasks, [], [role("a", 400)], agents=400))
+    progress.next()
+    unseen = 0
+    for name, spent in zip(names, took, strict=False):
+        progress.take(merged(name) | {"spent_s": spent})
+        departed = departs(dict.fromkeys(progress.measured, 1.0), progress.measured)
+        assert departed or not progress.is_off_course
+        unseen = unseen + 1 if departed and not progress.is_off_course else 0
+        assert unseen <= len(progress.merged) // 100
+        if len(progress.merged) < 200:
+            assert progress.is_off_course == departed
 
 
 def test_landing_again_adds_to_the_time_of_a_task_and_takes_none_away() -> None:
