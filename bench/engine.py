@@ -2,11 +2,10 @@
 
     python bench/engine.py [--quick] [--folder DIR]
 
-Each budget of DESIGN, section 9, beside what this machine needs for the bare thing in the
-same minute: a flush of the disk, a git process, a batch of one, a plan half as large. A flush
-costs what the disk makes of it: files are written to `--folder` and, where that is a disk and
-there is one, to a tmpfs. `landing.py`, `deciding.py` and `database.py` can be run
-alone.
+Each budget beside what this machine needs for the bare thing in the same minute: a flush of the
+disk, a git process, a batch of one, a plan half as large. A flush costs what the disk makes of
+it: files are written to `--folder` and, where that is a disk and there is one, to a tmpfs.
+`landing.py`, `deciding.py` and `database.py` can be run alone. A budget that is missed is said.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -44,7 +42,7 @@ FLUSH_S = 0.0002
 """Below this a flush is no wait that many could share."""
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="what CI has time for")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
@@ -66,7 +64,6 @@ def main() -> int:
     rows += deciding.decisions(deciding.SIZES[:2] if options.quick else deciding.SIZES)
     rows += database.shared(quick=options.quick)
     show("the engine", rows)
-    return 0 if all(row.is_met for row in rows) else 1
 
 
 def places(folder: Path) -> list[Path]:
@@ -237,4 +234,4 @@ def registered(number: int) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

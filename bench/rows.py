@@ -18,7 +18,7 @@ class Row(NamedTuple):
     beside: str
     """The bare thing in the same minute, or the ratio to it."""
     budget: str = ""
-    """As promised in DESIGN, section 9."""
+    """What is aimed at; empty: nothing was promised."""
     is_met: bool = True
 
 
