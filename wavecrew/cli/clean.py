@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,27 +40,40 @@ class CleanRequest:
 
 def clean_runs(request: CleanRequest) -> int:
     """Do what was asked; 0 when nothing had to stay, 2 when something did."""
+    refuse_unclear(request)
+    repository = UserRepository.open(request.repo, clean=False)
+    items: list[Item] = []
+    chosen = list(_chosen(request, items))
+
+    def look(dry_run: bool) -> list[Item]:
+        return [item for one in chosen for item in _items(request, repository, *one, dry_run)]
+
+    if chosen and not confirmed(request, look):
+        return EXIT_OK
+    items += look(request.dry_run)
+    table = repository.git_dir / "wavecrew" / "leases.db"
+    if table.exists() and not request.dry_run:
+        Leases(table).sweep()
+    return report(request, items)
+
+
+def refuse_unclear(request: CleanRequest) -> None:
+    """UsageError unless it is clear which runs are meant."""
     if bool(request.runs) == request.all_finished:
         raise UsageError(
             "it must be clear which runs are meant", mend="name runs, or give --all-finished"
         )
-    repository = UserRepository.open(request.repo, clean=False)
-    items: list[Item] = []
-    chosen = list(_chosen(request, items))
-    if (
-        chosen
-        and not request.dry_run
-        and not request.yes
-        and not _agreed(request, repository, chosen)
-    ):
-        return EXIT_OK
-    for folder, state in chosen:
-        items += _items(request, repository, folder, state, dry_run=request.dry_run)
-    table = repository.git_dir / "wavecrew" / "leases.db"
-    if table.exists() and not request.dry_run:
-        Leases(table).sweep()
-    _report(request, items)
-    return EXIT_REFUSED if any(item.refused for item in items) else EXIT_OK
+
+
+def confirmed(request: CleanRequest, look: Callable[[bool], list[Item]]) -> bool:
+    """True once a person agreed to what would go, as `look(True)` tells; or said so beforehand."""
+    if request.dry_run or request.yes:
+        return True
+    if request.as_json or not sys.stdin.isatty():
+        raise UsageError("nothing is deleted without a person's word", mend="--yes, or --dry-run")
+    for item in look(True):
+        print(_line(item), file=sys.stderr)
+    return typer.confirm("Delete what is marked free?", default=False)
 
 
 def _chosen(request: CleanRequest, items: list[Item]) -> list[tuple[RunFolder, RunState]]:
@@ -75,12 +89,13 @@ def _chosen(request: CleanRequest, items: list[Item]) -> list[tuple[RunFolder, R
             items.append(Item(path.name, "run", str(path), 0, refused=why))
             continue
         over = state.exit_code is not None
-        if (over or not request.all_finished) and _is_old_enough(request, state):
+        if (over or not request.all_finished) and is_old_enough(request, state):
             found.append((RunFolder(path), state))
     return found
 
 
-def _is_old_enough(request: CleanRequest, state: RunState) -> bool:
+def is_old_enough(request: CleanRequest, state: RunState) -> bool:
+    """False when the run ended too recently for what was asked."""
     if not request.older_than_days or not state.ended_at:
         return True
     ended = datetime.fromisoformat(state.ended_at.replace("Z", "+00:00"))
@@ -92,27 +107,15 @@ def _items(
     repository: UserRepository,
     folder: RunFolder,
     state: RunState,
-    *,
     dry_run: bool,
 ) -> tuple[Item, ...]:
     wish = Wish(history=request.history, park=request.park, dry_run=dry_run)
     return clean(folder, state, repository, wish, when=int(time.time()))
 
 
-def _agreed(
-    request: CleanRequest,
-    repository: UserRepository,
-    chosen: list[tuple[RunFolder, RunState]],
-) -> bool:
-    if request.as_json or not sys.stdin.isatty():
-        raise UsageError("nothing is deleted without a person's word", mend="--yes, or --dry-run")
-    for folder, state in chosen:
-        for item in _items(request, repository, folder, state, dry_run=True):
-            print(_line(item), file=sys.stderr)
-    return typer.confirm("Delete what is marked free?", default=False)
-
-
-def _report(request: CleanRequest, items: list[Item]) -> None:
+def report(request: CleanRequest, items: list[Item]) -> int:
+    """Tell what became of everything; the exit code."""
+    code = EXIT_REFUSED if any(item.refused for item in items) else EXIT_OK
     freed = sum(item.bytes for item in items if item.freed and item.kind != "history")
     history = sum(item.bytes for item in items if item.freed and item.kind == "history")
     if request.as_json:
@@ -123,7 +126,7 @@ def _report(request: CleanRequest, items: list[Item]) -> None:
             "items": [asdict(item) for item in items],
         }
         print(json.dumps(document, ensure_ascii=True, indent=1))
-        return
+        return code
     for item in items:
         print(_line(item))
     if not items:
@@ -132,6 +135,7 @@ def _report(request: CleanRequest, items: list[Item]) -> None:
         print(f"Would free {_size(sum(i.bytes for i in items if not i.refused))}.")
     else:
         print(f"Freed {_size(freed + history)}.")
+    return code
 
 
 def _line(item: Item) -> str:

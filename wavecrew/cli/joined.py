@@ -116,7 +116,7 @@ class Joined:
         given = self._given
         sandbox = open_real_sandbox(spec)
         check_endpoint(spec.settings.model, os.environ)
-        place = place_of(given)
+        place = place_of(given.folder, given.url, given.hub)
         folder = RunFolder(place / "runs" / given.run)
         folder.root.mkdir(parents=True, exist_ok=True)
         repository = HubRepository.open(given.hub, place / "hub")
@@ -217,10 +217,9 @@ def pause_told(roster: Roster, log: EventLog, number: int, reason: str, *, but: 
     log.append(e.RunPaused(number, reason))
 
 
-def place_of(given: Joining) -> Path:
+def place_of(folder: Path, url: str, hub: str) -> Path:
     """The worker's folder for one database and one hub: runs of two may have the same name."""
-    name = hashlib.sha256(f"{shown(given.url)}\0{given.hub}".encode()).hexdigest()[:12]
-    return given.folder / name
+    return folder / hashlib.sha256(f"{shown(url)}\0{hub}".encode()).hexdigest()[:12]
 
 
 def say(text: str) -> None:

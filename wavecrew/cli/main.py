@@ -244,7 +244,8 @@ def status(
 
 @app.command(
     epilog="Examples:  wavecrew clean --all-finished --dry-run  |  wavecrew clean r1 r2 --yes  |  "
-    "wavecrew clean --all-finished --older-than 30 --history --yes --json"
+    "wavecrew clean --all-finished --older-than 30 --history --yes --json  |  "
+    "wavecrew clean r3 --database-url postgresql://crew@db/wavecrew --yes"
 )
 def clean(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...")] = None,
@@ -263,11 +264,13 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
     repo: RepoOption = Path(),
+    database_url: DatabaseOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Free workspaces, scratch and mirrors of runs that ended; never a branch, never a ref.
 
-    What is leased, dirty or unmerged stays, with the reason; the exit code is 2 then.
+    What is leased, dirty or unmerged stays, with the reason; the exit code is 2 then. With a
+    database whole runs leave it; without --history their history comes to the repository first.
     """
     from wavecrew.cli.clean import CleanRequest, clean_runs
 
@@ -282,6 +285,10 @@ def clean(
         yes=yes,
         as_json=as_json,
     )
+    if database_url:
+        from wavecrew.cli.clean_shared import clean_shared
+
+        raise typer.Exit(clean_shared(request, database_url))
     raise typer.Exit(clean_runs(request))
 
 

@@ -242,7 +242,10 @@ class _Watch:
         if self.shown.state.exit_code is not None:
             assert self.books.records is not None
             folder = RunFolder(runs_root(self.desk.repository.git_dir) / self.spec.run)
-            bring_home(folder, self.spec, self.shown.log, self.books.shelf, self.books.records)
+            try:
+                bring_home(folder, self.spec, self.shown.log, self.books.shelf, self.books.records)
+            except UsageError as error:
+                _say(f"events, reports and journals stay in the database: {error}")
         for ref, why in fetched.left:
             _say(f"{ref} stays as it is here: {why}")
 

@@ -26,18 +26,23 @@ from wavecrew.cli.joined import (
     EXIT_PAUSED,
     EXIT_UNFIT,
     Joining,
+    place_of,
 )
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
     DatabaseLost,
     EngineFault,
     EnvironmentBroken,
+    WavecrewError,
 )
 from wavecrew.journal.log import utc_now
+from wavecrew.run.cleaning import Item, clean_gone
 from wavecrew.run.hold import hold
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.scratch import sweep_scratch
+from wavecrew.run.spec import RunFolder
+from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.remote import Remote
 
 if TYPE_CHECKING:
@@ -94,6 +99,7 @@ class Supervisor:
     _leaving: threading.Event = field(default_factory=threading.Event)
     _astray: threading.Event = field(default_factory=threading.Event)
     """Set when the connection that says we are here was lost."""
+    _tidied: bool = False
     _pause_s: float = FIRST_PAUSE_S
     _crashes: int = 0
     _at: str = ""
@@ -125,6 +131,8 @@ class Supervisor:
             roster.enlist(self.name, socket.gethostname(), os.getpid(), self.hub, agents)
             here.start()
             self._say("ready", f"database {roster.shown}, hub {self.hub}")
+            self._tidy(roster)
+            self._tidy(roster)
             while not self._leaving.is_set():
                 if self._astray.is_set():
                     raise DatabaseLost("the connection is gone", where=roster.shown)
@@ -140,6 +148,33 @@ class Supervisor:
         finally:
             here.leave()
             roster.close()
+
+    def _tidy(self, roster: Roster) -> None:
+        """Once, before any work: our folders of runs that the database does not have any more go.
+
+        What is nowhere else stays. A failure is told and hinders no work.
+        """
+        if self._tidied:
+            return
+        self._tidied = True
+        place = place_of(self.folder, self.request.url, self.hub)
+        known = {row.run for row in roster.runs()}
+        gone = [path for path in sorted((place / "runs").glob("r*")) if path.name not in known]
+        if not gone:
+            return
+        try:
+            repository = HubRepository.open(self.hub, place / "hub")
+            for path in gone:
+                self._tell_gone(clean_gone(RunFolder(path), repository))
+        except (WavecrewError, OSError) as error:
+            self._say("kept", f"folders of runs that are gone: {error}")
+
+    def _tell_gone(self, items: tuple[Item, ...]) -> None:
+        for item in items:
+            if item.refused:
+                self._say("kept", f"{item.path}: {item.refused}")
+            elif item.kind == "history":
+                self._say("removed", f"{item.path}: its run is gone from the database")
 
     def _work_on(self, run: str) -> None:
         """One engine process from its start to its end. EnvironmentBroken when we have to leave."""

@@ -72,9 +72,18 @@ MIGRATIONS = (
         primary key (run, account)
     );
     """,
+    """
+    create table wavecrew.removed (
+        run text primary key,
+        number integer not null unique,
+        removed_at timestamptz not null default now()
+    );
+    """,
 )
 """Each brings the tables from one version to the next. Only ever added to, at the end."""
 VERSION = len(MIGRATIONS)
+OF_RUNS = ("events", "documents", "records", "ledger", "runs")
+"""Tables whose rows belong to a run (column `run`) and go with it."""
 LOCK = 0x77617665
 """Advisory lock held while the tables change; any number no one else would take."""
 LONGEST_KEY = 1000

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wavecrew.errors import UsageError
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.journal.log import EventLog, SqliteEventLog
@@ -21,14 +22,35 @@ from wavecrew.run.spec import RunFolder, RunSpec, file_name
 def bring_home(
     folder: RunFolder, spec: RunSpec, log: EventLog, shelf: Shelf, records: Records
 ) -> None:
-    """Write events, reports and journals of an ended run into `folder`; done again it adds."""
-    folder.root.mkdir(parents=True, exist_ok=True)
+    """Write events, reports and journals of an ended run into `folder`; done again it adds.
+
+    UsageError when the folder is that of another run, and nothing is written then.
+    """
     told = list(log.read())
+    _refuse_another(folder, told)
+    folder.root.mkdir(parents=True, exist_ok=True)
     _documents(folder, shelf, told)
     for conversation, name, number in _conversations(spec, told):
         materialise(records, conversation, folder.attempt(name, number) / "journal.jsonl")
     _events(folder, spec, told)
     folder.save(spec)  # from now on the folder counts as a run
+
+
+def _refuse_another(folder: RunFolder, told: list[e.Event]) -> None:
+    """A run that was started here alone may have taken the same name meanwhile."""
+    if not folder.events.exists():
+        return
+    log = SqliteEventLog(folder.events, folder.run, read_only=True)
+    try:
+        here = log.read()[:1]
+    finally:
+        log.close()
+    if [(event.id, event.at) for event in here] != [(event.id, event.at) for event in told[:1]]:
+        raise UsageError(
+            f"another run of this repository is called {folder.run!r}, too",
+            where=str(folder.root),
+            mend="once that is finished, `wavecrew clean --history` makes room for this one",
+        )
 
 
 def _events(folder: RunFolder, spec: RunSpec, told: list[e.Event]) -> None:

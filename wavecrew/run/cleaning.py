@@ -19,7 +19,9 @@ from wavecrew.journal.state import RunState
 from wavecrew.run.disk import remove, size_of
 from wavecrew.run.kept import Attempted, Kept
 from wavecrew.run.spec import RunFolder
+from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
+from wavecrew.workspace.model import Repository
 from wavecrew.workspace.user_repo import UserRepository
 
 SCRATCH_OF_ATTEMPT = ("cache", "home")
@@ -32,7 +34,8 @@ class Item:
 
     run: str
     kind: str
-    """workspace, scratch, mirror, history; run when the run as a whole is refused."""
+    """workspace, scratch, mirror, history, and of a shared run states, workflows, history; run
+    when the run as a whole is refused."""
     path: str
     bytes: int
     refused: str = ""
@@ -65,9 +68,21 @@ def clean(
     except UsageError as error:
         return (_refused(folder, f"leased: {error.what}"),)
     try:
-        return tuple(_cleaned(folder, repository, wish, when))
+        kept = _kept(folder, repository)
+        return tuple(_cleaned(folder, kept, _unreached(folder, kept), wish, when))
     finally:
         os.close(lock)
+
+
+def clean_gone(folder: RunFolder, repository: HubRepository) -> tuple[Item, ...]:
+    """Remove a worker's folder of a run that its database does not have any more.
+
+    What passed a gate was at the hub before anyone was told, so only workspaces
+    are judged: a dirty one stays, and the folder with it.
+    """
+    kept = _kept(folder, repository)
+    lost = kept if isinstance(kept, str) and folder.mirror.exists() else ""
+    return tuple(_cleaned(folder, kept, lost, Wish(history=True), 0))
 
 
 def _not_over(folder: RunFolder, state: RunState) -> Item | None:
@@ -85,9 +100,9 @@ def _refused(folder: RunFolder, why: str) -> Item:
 
 
 def _cleaned(
-    folder: RunFolder, repository: UserRepository, wish: Wish, when: int
+    folder: RunFolder, kept: Kept | str, lost: str, wish: Wish, when: int
 ) -> Iterator[Item]:
-    kept: Kept | str = _kept(folder, repository)
+    """`lost`: why the mirror must stay, whatever the workspaces say."""
     held, counted = "", 0
     for place in sorted(folder.root.glob("attempts/*/*")):
         for item in _attempt(folder, place, kept, wish, when):
@@ -98,7 +113,6 @@ def _cleaned(
         for item in _gone(folder, "scratch", folder.root / name, "", wish):
             counted += item.bytes
             yield item
-    lost = _unreached(folder, kept)
     held = held or lost
     if folder.mirror.exists():
         why = lost or (f"a workspace needs it ({held})" if held else "")
@@ -111,7 +125,7 @@ def _cleaned(
             yield replace(item, bytes=item.bytes - counted) if wish.dry_run else item
 
 
-def _kept(folder: RunFolder, repository: UserRepository) -> Kept | str:
+def _kept(folder: RunFolder, repository: Repository) -> Kept | str:
     """What judges the run's workspaces, or why nothing can."""
     try:
         spec = folder.load()

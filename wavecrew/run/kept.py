@@ -18,6 +18,7 @@ from wavecrew.journal.attempt import newest_snapshot
 from wavecrew.run.spec import RunSpec
 from wavecrew.sandbox import open_sandbox
 from wavecrew.workspace import attic
+from wavecrew.workspace.git import object_id
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Author
 from wavecrew.workspace.workspace import Workspace
@@ -55,18 +56,26 @@ class Kept:
 
     spec: RunSpec
     mirror: Mirror
+    tips: tuple[str, ...] = ()
+    """Commits at hand that refs of another repository, the hub, reach: kept as well."""
 
     @cached_property
     def _reached(self) -> tuple[frozenset[str], frozenset[str]]:
-        """(commits, trees) that any ref of the repository reaches, since the run's base."""
+        """(commits, trees) that any ref reaches, since the run's base."""
         git = self.mirror.repository.git
-        limit = ("--not", self.spec.base) if self._has(self.spec.base) else ()
-        listed = git.run("log", "--format=%H %T", "--all", *limit).decode().split()
+        limit = (f"^{self.spec.base}",) if self._has(self.spec.base) else ()
+        asked = "".join(f"{object_id(tip)}\n" for tip in self.tips) + "".join(limit)
+        args = ("log", "--format=%H %T", "--all", "--stdin")
+        listed = git.run(*args, stdin=asked.encode()).decode().split()
         base = {self.mirror.tree_of(self.spec.base)} if limit else set()
         return frozenset(listed[0::2]), frozenset(listed[1::2]) | base
 
     def has_commit(self, commit: str) -> bool:
         return commit in self._reached[0]
+
+    def has_tree(self, commit: str) -> bool:
+        """True when the tree of a commit, which is at hand, is that of one that is kept."""
+        return self.mirror.tree_of(commit) in self._reached[1]
 
     def why_not(self, tried: Attempted) -> str:
         """Why the attempt's workspace must stay; empty when all its work is kept."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wavecrew.errors import UsageError, WavecrewError
 from wavecrew.journal.database import Database
-from wavecrew.journal.schema import ensure_schema
+from wavecrew.journal.schema import OF_RUNS, ensure_schema
 from wavecrew.run.liveness import CHANNEL, HOLDER
 from wavecrew.run.spec import RunSpec
 
@@ -47,6 +47,14 @@ _TELL = (
     " where worker = %s"
 )
 _TO_PAUSE = "select wanted = 'pause' and outcome = '' from wavecrew.runs where run = %s"
+_LAST = (
+    "select coalesce(max(number), 0) from (select number from wavecrew.runs"
+    " union all select number from wavecrew.removed) as known"
+)
+_REMEMBER = (
+    "insert into wavecrew.removed (run, number) select run, number from wavecrew.runs"
+    " where run = %s and outcome <> '' returning number"
+)
 _ALLOT = "select pg_advisory_xact_lock(hashtextextended('wavecrew runs', 0))"
 
 
@@ -123,7 +131,7 @@ class Roster:
         used = set(taken)
         with self._database.transaction() as here:
             here.execute(_ALLOT)
-            rows = here.execute("select coalesce(max(number), 0) from wavecrew.runs").fetchall()
+            rows = here.execute(_LAST).fetchall()
             number = int(rows[0][0]) + 1
             while f"r{number}" in used:
                 number += 1
@@ -195,6 +203,40 @@ class Roster:
             exit_code,
             run,
         )
+
+    def rows_bytes(self, run: str) -> int:
+        """What the run's rows take, in all tables."""
+        sizes = (
+            f"select coalesce(sum(pg_column_size(t.*)), 0) from wavecrew.{table} t where run = %s"  # noqa: S608 our names
+            for table in OF_RUNS
+        )
+        return sum(int(self._all(statement, run)[0][0]) for statement in sizes)
+
+    def schema_bytes(self, schema: str) -> int | None:
+        """What a schema takes; None when there is none of that name."""
+        rows = self._all(
+            "select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_namespace n"
+            " left join pg_class c on c.relnamespace = n.oid and c.relkind = 'r'"
+            " where n.nspname = %s group by n.oid",
+            schema,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def drop_schema(self, schema: str) -> None:
+        """Remove what an engine kept in a schema of its own. DatabaseRefused: it is not ours."""
+        self._all(f'drop schema if exists "{schema}" cascade')
+
+    def remove(self, run: str) -> bool:
+        """Remove all rows of a run that came to its end, at once or not at all; its name stays
+        taken. False, and nothing is removed, when it is not over or not there.
+        """
+        with self._database.transaction() as here:
+            here.execute(_ALLOT)
+            if not here.execute(_REMEMBER, (run,)).fetchall():
+                return False
+            for table in OF_RUNS:
+                here.execute(f"delete from wavecrew.{table} where run = %s".encode(), (run,))  # noqa: S608 our names
+        return True
 
     # ---- workers
 

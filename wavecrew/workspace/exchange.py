@@ -11,10 +11,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavecrew.errors import RepositoryError
+from wavecrew.errors import RepositoryError, UsageError
 from wavecrew.workspace.git import Git, object_id
 from wavecrew.workspace.hub import FETCH, PUSH, listed
-from wavecrew.workspace.refs import ATTIC, BRANCHES, checked, decode, encode, integration_ref
+from wavecrew.workspace.refs import (
+    ATTIC,
+    BRANCHES,
+    SNAPSHOTS,
+    checked,
+    decode,
+    encode,
+    integration_ref,
+)
 from wavecrew.workspace.remote import Patience, Remote, lines_of
 from wavecrew.workspace.skeleton import write_skeleton
 from wavecrew.workspace.user_repo import UserRepository
@@ -89,12 +97,55 @@ def fetch_run(
     return FetchedRun(tuple(moved), tuple(left))
 
 
-def _brought(remote: Remote, git: Git, run: str) -> dict[str, str]:
+def bring_all(
+    user: UserRepository, url: str, run: str, patience: Patience | None = None
+) -> dict[str, str]:
+    """Every ref of the run at the hub, states of attempts too -> its commit.
+
+    The commits are in the user's repository then, as objects alone: no ref is made.
+    """
+    return _brought(Remote.at(url, patience), user.git, run, (BRANCHES, ATTIC, SNAPSHOTS))
+
+
+def drop_states(
+    user: UserRepository, url: str, states: dict[str, str], patience: Patience | None = None
+) -> None:
+    """Remove refs below refs/wavecrew/snapshots/ at the hub that still are where `states` says.
+
+    One that moved on stays; it is told by asking again. UsageError for any other ref.
+    """
+    if odd := [name for name in states if not checked(name).startswith(f"{SNAPSHOTS}/")]:
+        raise UsageError(f"{odd[0]!r} is no snapshot; nothing else is ever removed")
+    remote = Remote.at(url, patience)
+    names = sorted(states)
+    for start in range(0, len(names), _AT_ONCE):
+        _drop(remote, user.git, {name: states[name] for name in names[start : start + _AT_ONCE]})
+
+
+def _drop(remote: Remote, git: Git, states: dict[str, str]) -> None:
+    def push(_again: bool) -> None:
+        there = _refs(remote, git, *states)
+        left = [name for name, commit in states.items() if there.get(name) == commit]
+        if not left:
+            return
+        leases = [f"--force-with-lease={name}:{object_id(states[name])}" for name in left]
+        specs = [f":{name}" for name in left]
+        limit_s = remote.patience.transfer_s
+        ended = remote.call(git, *PUSH, *leases, "{url}", *specs, limit_s=limit_s)
+        if ended.code != 0 and b"(stale info)" not in ended.stdout:
+            raise remote.meaning(git, "push", ended, pushing=True)
+
+    remote.insist(push)
+
+
+def _brought(
+    remote: Remote, git: Git, run: str, kinds: tuple[str, ...] = (BRANCHES, ATTIC)
+) -> dict[str, str]:
     """Refs of the run at the hub -> commits, whose objects are here now.
 
     A branch that moves meanwhile is fetched at its new place: then it is looked up again.
     """
-    prefixes = (f"{BRANCHES}/{encode(run)}/", f"{ATTIC}/{encode(run)}/")
+    prefixes = tuple(f"{kind}/{encode(run)}/" for kind in kinds)
     while True:
         there = _refs(remote, git, *(f"{prefix}*" for prefix in prefixes))
         there = {name: commit for name, commit in there.items() if name.startswith(prefixes)}
