@@ -1,12 +1,13 @@
 """A run that workers carried out, written down in the user's repository once it has ended.
 
-Then `status`, `journal` and all else that reads a finished run finds it like
-one that was carried out here. A run that may go on is not brought: this
+Then `status`, `journal`, `replay` and all else that reads a finished run finds it
+like one that was carried out here. A run that may go on is not brought: this
 machine's `--resume` must not take it for its own.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from wavecrew.errors import UsageError
@@ -16,7 +17,7 @@ from wavecrew.journal.log import EventLog, SqliteEventLog
 from wavecrew.journal.records import Records, materialise
 from wavecrew.journal.shelf import FolderShelf, Shelf
 from wavecrew.run.progress import MOST_ROUNDS
-from wavecrew.run.spec import RunFolder, RunSpec, file_name
+from wavecrew.run.spec import RunFolder, RunSpec, file_name, given_name
 
 
 def bring_home(
@@ -24,16 +25,23 @@ def bring_home(
 ) -> None:
     """Write events, reports and journals of an ended run into `folder`; done again it adds.
 
-    UsageError when the folder is that of another run, and nothing is written then.
+    UsageError when the folder is that of another run, or in use; nothing is written then.
     """
     told = list(log.read())
-    _refuse_another(folder, told)
     folder.root.mkdir(parents=True, exist_ok=True)
-    _documents(folder, shelf, told)
-    for conversation, name, number in _conversations(spec, told):
-        materialise(records, conversation, folder.attempt(name, number) / "journal.jsonl")
-    _events(folder, spec, told)
-    folder.save(spec)  # from now on the folder counts as a run
+    lock = folder.lock()
+    try:
+        _refuse_another(folder, told)
+        _documents(folder, shelf, told)
+        for conversation, name, number in _conversations(spec, told):
+            place = folder.attempt(name, number)
+            materialise(records, conversation, place / "journal.jsonl")
+            if (given := shelf.load(given_name(conversation))) is not None:
+                FolderShelf(place).save("assignment.json", given)
+        _events(folder, spec, told)
+        folder.save(spec)  # from now on the folder counts as a run
+    finally:
+        os.close(lock)
 
 
 def _refuse_another(folder: RunFolder, told: list[e.Event]) -> None:
@@ -65,16 +73,22 @@ def _events(folder: RunFolder, spec: RunSpec, told: list[e.Event]) -> None:
 
 def _documents(folder: RunFolder, shelf: Shelf, told: list[e.Event]) -> None:
     """The reports that events name, and the logs that the reports name."""
-    home = FolderShelf(folder.root)
     for event in told:
         name = getattr(event.fact, "report", "") or getattr(event.fact, "evidence", "")
-        content = shelf.load(name) if name.startswith("reports/") else None
+        content = _copy(folder, shelf, name) if name.startswith("reports/") else None
         if content is None:
             continue
-        home.save(name, content)
         for evidence in GateReport.model_validate_json(content).evidence:
-            if log := shelf.load(evidence.log_file) if evidence.log_file else None:
-                home.save(evidence.log_file, log)
+            if evidence.log_file:
+                _copy(folder, shelf, evidence.log_file)
+
+
+def _copy(folder: RunFolder, shelf: Shelf, name: str) -> bytes | None:
+    """A document, now in the folder too; None when the run has none of that name."""
+    content = shelf.load(name)
+    if content is not None:
+        FolderShelf(folder.root).save(name, content)
+    return content
 
 
 def _conversations(spec: RunSpec, told: list[e.Event]) -> Iterator[tuple[str, str, int]]:

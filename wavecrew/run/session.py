@@ -19,6 +19,7 @@ from wavecrew.journal.records import Fenced, materialise
 from wavecrew.run.line import Line
 from wavecrew.run.moving import keep_state, state_in
 from wavecrew.run.parts import Parts
+from wavecrew.run.spec import given_name
 from wavecrew.run.stall import Allowed, StallWatch
 from wavecrew.run.stop import fault
 from wavecrew.run.wire import Assignment, Noted, Recorded, Reply, Request
@@ -56,6 +57,8 @@ def run_session(
     place = outcome.with_name("assignment.json")
     assignment = assignment.model_copy(update={"copied": parts.records is not None})
     place.write_text(assignment.model_dump_json(), encoding="utf-8")
+    if parts.records is not None:  # for who reads the run on another machine
+        parts.shelf.save(given_name(assignment.conversation), place.read_bytes())
     watch = StallWatch(Allowed.of(assignment), time.monotonic)
     desk = Copying(parts, assignment, answer)
     watched = _watched(parts, watch, desk)

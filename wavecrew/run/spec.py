@@ -249,3 +249,8 @@ def file_name(identifier: str) -> str:
         return identifier
     stem = re.sub(r"[^A-Za-z0-9]+", "-", identifier)[:40].strip("-")
     return f"{stem}~{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+def given_name(conversation: str) -> str:
+    """The document of a shared run that holds what `task/1.1/2` was given: its assignment."""
+    return f"assignments/{file_name(conversation)}.json"

@@ -88,6 +88,14 @@ def test_the_ended_run_reads_like_one_that_was_carried_out_here(moved):
     assert "3/3 tasks merged" in told.out, told.err
 
 
+def test_attempts_that_moved_are_replayed_bit_for_bit(moved):
+    story = moved.crew.story
+    done = story.wavecrew("replay", "r1", "--json", f"--repo={story.repo}")
+    assert done.code == 0, (done.out, done.err)
+    told = json.loads(done.out)["replayed"]
+    assert (told["attempts"], told["landings"]) == (3, 3)
+
+
 def test_status_tells_the_living_from_the_dead(moved):
     workers = moved.status["workers"]
     assert [worker["is_alive"] for worker in workers] == [True, True, False]

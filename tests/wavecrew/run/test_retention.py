@@ -149,12 +149,11 @@ def test_only_what_is_over_goes(shared: Shared) -> None:
 def test_a_run_that_a_living_worker_is_at_stays(shared: Shared) -> None:
     shared.finish()
     shared.roster.enlist("w", "somewhere", 4711, shared.hub, 1)
-    live = Liveness(
-        shared.url,
-        "w",
-        beat=lambda connection: sign_of_life(connection, "w", "ends", shared.run) and None,
-        lost=lambda why: None,
-    )
+
+    def beat(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        sign_of_life(connection, "w", "ends", shared.run)
+
+    live = Liveness(shared.url, "w", beat=beat, lost=lambda why: None)
     live.start()
     try:
         while not shared.roster.at_work(shared.run):
