@@ -14,6 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from wavecrew.errors import HubRefused, HubUnreachable, UsageError
 from wavecrew.journal.events import Event, GateFinished, TaskStarted
 from wavecrew.journal.postgres import PostgresEventLog
@@ -44,8 +46,11 @@ class Retention:
 
     def is_ours(self, run: str) -> bool:
         """True when the run was cut from a commit of this repository."""
-        base = self.roster.spec(run).base
-        return self.repository.git.call("cat-file", "-e", f"{base}^{{commit}}").code == 0
+        base = self.roster.base(run)
+        return (
+            bool(base)
+            and self.repository.git.call("cat-file", "-e", f"{base}^{{commit}}").code == 0
+        )
 
     def remove(self, row: RunRow, wish: Wish, *, when: int) -> tuple[Item, ...]:
         """Remove a run from the database and its states from the hub; or say why it stays.
@@ -57,7 +62,11 @@ class Retention:
         """
         if why := self._not_over(row):
             return (refusal(row.run, why),)
-        spec = self.roster.spec(row.run)
+        try:
+            spec = self.roster.spec(row.run)
+        except ValidationError:
+            why = "unknown: another version of Wavecrew wrote down what it was asked to do"
+            return (refusal(row.run, why),)
         with closing(PostgresEventLog(self.url, row.run)) as log:
             try:
                 at_hub = bring_all(self.repository, row.hub, row.run)

@@ -149,6 +149,14 @@ class Roster:
             raise self._unknown(run)
         return RunSpec.model_validate_json(rows[0][0])
 
+    def base(self, run: str) -> str:
+        """The commit a run was cut from, whatever version wrote it down; empty: nobody can tell."""
+        rows = self._all("select spec from wavecrew.runs where run = %s", run)
+        if not rows:
+            raise self._unknown(run)
+        told = json.loads(rows[0][0])
+        return str(told.get("base", "")) if isinstance(told, dict) else ""
+
     def change(self, spec: RunSpec) -> None:
         """What may change under a paused run: its model, limits and budget."""
         self._all(

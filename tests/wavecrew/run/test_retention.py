@@ -171,6 +171,15 @@ def test_a_run_of_another_repository_stays(shared: Shared) -> None:
     assert "no commit of this repository" in shared.clean()["run"].refused
 
 
+def test_a_run_that_another_version_wrote_down_stays(shared: Shared) -> None:
+    shared.finish()
+    base = shared.machine.spec.base
+    shared.sql("update wavecrew.runs set spec = %s", f'{{"base": "{base}", "oracle": 1}}')
+    assert Retention(shared.url, shared.roster, shared.user).is_ours(shared.run)
+    assert "another version of Wavecrew" in shared.clean()["run"].refused
+    assert shared.rows() == 6
+
+
 def test_a_passed_commit_that_no_ref_reaches_keeps_the_run(shared: Shared) -> None:
     shared.say(e.GateFinished("1", 1, 1, "pass", [], "3" * 40, "2" * 40, 1, 0, "done", ""))
     shared.finish()

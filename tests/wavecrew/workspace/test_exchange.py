@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from wavecrew.errors import HubRefused, UsageError
-from wavecrew.workspace.exchange import FetchedRun, fetch_run, push_base, runs_at
+from wavecrew.workspace.exchange import (
+    FetchedRun,
+    bring_all,
+    drop_states,
+    fetch_run,
+    push_base,
+    runs_at,
+)
 from wavecrew.workspace.refs import attic_ref, integration_ref, ref_for, snapshots_ref
 from wavecrew.workspace.remote import Patience
 from wavecrew.workspace.user_repo import UserRepository
@@ -249,3 +256,27 @@ def test_over_http_without_credentials_nothing_asks_and_the_refusal_has_a_name(
     monkeypatch.setenv("HOME", "/nonexistent")
     with pytest.raises(HubRefused, match="let this user in"):
         push_base(user(hub), web, hub.base, "r2", HASTY)
+
+
+def test_states_of_attempts_are_removed_where_they_still_are_as_they_were_seen(hub: Any) -> None:
+    one, other = (snapshots_ref("r2", "1.1", number) for number in (1, 2))
+    work(hub, one)
+    work(hub, other)
+    branch = work(hub, text=b"3\n")
+    before = everything(hub)
+    seen = bring_all(user(hub), hub.ssh, "r2", HASTY)
+    assert set(seen) == {one, other, TASK}
+    assert everything(hub) == before  # objects came, and no ref
+    newer = work(hub, other, b"4\n", base=seen[other])
+    drop_states(user(hub), hub.ssh, {ref: seen[ref] for ref in (one, other)}, HASTY)
+    assert (hub.at(one), hub.at(other), hub.at(TASK)) == ("", newer, branch)
+    drop_states(user(hub), hub.ssh, {other: newer}, HASTY)
+    drop_states(user(hub), hub.ssh, {other: newer}, HASTY)
+    assert (hub.at(other), hub.at(TASK)) == ("", branch)
+
+
+def test_no_branch_can_be_removed_as_a_state(hub: Any) -> None:
+    commit = work(hub)
+    with pytest.raises(UsageError, match="is no snapshot"):
+        drop_states(user(hub), hub.ssh, {TASK: commit}, HASTY)
+    assert hub.at(TASK) == commit
