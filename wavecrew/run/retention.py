@@ -126,11 +126,10 @@ class Retention:
             if not wish.dry_run:
                 drop_states(self.repository, row.hub, states)
             yield Item(row.run, "states", where, 0, freed=not wish.dry_run)
-        size = roster.schema_bytes(schema)
-        if size is not None:
+        for name, size in roster.schemas(schema).items():
             if not wish.dry_run:
-                roster.drop_schema(schema)
-            yield Item(row.run, "workflows", f"schema {schema}", size, freed=not wish.dry_run)
+                roster.drop_schema(name)
+            yield Item(row.run, "workflows", f"schema {name}", size, freed=not wish.dry_run)
         size = roster.rows_bytes(row.run)
         if not wish.dry_run:
             roster.remove(row.run)

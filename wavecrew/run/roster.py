@@ -220,15 +220,18 @@ class Roster:
         )
         return sum(int(self._all(statement, run)[0][0]) for statement in sizes)
 
-    def schema_bytes(self, schema: str) -> int | None:
-        """What a schema takes; None when there is none of that name."""
+    def schemas(self, schema: str) -> dict[str, int]:
+        """The schema of that name, and what later versions put aside of it -> bytes it takes."""
         rows = self._all(
-            "select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_namespace n"
+            "select n.nspname::text, coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint"
+            " from pg_namespace n"
             " left join pg_class c on c.relnamespace = n.oid and c.relkind = 'r'"
-            " where n.nspname = %s group by n.oid",
+            " where n.nspname = %s or n.nspname ~ ('^' || %s || '_aside_[0-9]+$')"
+            " group by n.nspname order by n.nspname",
+            schema,
             schema,
         )
-        return int(rows[0][0]) if rows else None
+        return {str(name): int(size) for name, size in rows}
 
     def drop_schema(self, schema: str) -> None:
         """Remove what an engine kept in a schema of its own. DatabaseRefused: it is not ours."""
