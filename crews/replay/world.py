@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from wavecrew.budget.purse import Purse
 from wavecrew.errors import UsageError
 from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
@@ -23,7 +24,6 @@ from wavecrew.journal.shelf import FolderShelf
 from wavecrew.journal.state import RunState, apply
 from wavecrew.journal.trace import JournalUnreadable
 from wavecrew.plan.settings import Budget
-from wavecrew.run.budget import Purse
 from wavecrew.run.hold import hold_shared
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec

@@ -23,17 +23,17 @@ import pytest
 from crews.attempt import Attempt, Stop
 from crews.chat_model import ChatModel
 from crews.endings import Ending
+from wavecrew.budget.prices import Prices
+from wavecrew.budget.purse import Purse
+from wavecrew.budget.traffic import Pace
 from wavecrew.errors import ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import RunState, apply
 from wavecrew.plan.settings import Budget, ModelSettings
-from wavecrew.run.budget import Purse
 from wavecrew.run.desk import Desk
-from wavecrew.run.prices import Prices
 from wavecrew.run.stop import Stop as RunStop
-from wavecrew.run.traffic import Pace
 from wavecrew.run.wire import Reply, Request
 
 AGENTS, CALLS = 10, 3

@@ -8,6 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavecrew.budget.prices import Prices
+from wavecrew.budget.purse import Purse, spending
+from wavecrew.budget.traffic import Pace
 from wavecrew.journal.ledger import Ledger, MemoryLedger, PostgresLedger
 from wavecrew.journal.log import EventLog, SqliteEventLog
 from wavecrew.journal.postgres import PostgresEventLog
@@ -15,12 +18,9 @@ from wavecrew.journal.records import PostgresRecords, Records
 from wavecrew.journal.shelf import FolderShelf, PostgresShelf, Shelf
 from wavecrew.journal.state import apply, fold
 from wavecrew.run.again import again
-from wavecrew.run.budget import Purse, spending
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.parts import Parts
-from wavecrew.run.prices import Prices
 from wavecrew.run.spec import RunFolder, RunSpec
-from wavecrew.run.traffic import Pace
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror

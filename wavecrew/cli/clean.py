@@ -15,9 +15,9 @@ import typer
 from wavecrew.cli.runs import named, names_in, runs_root, state_of
 from wavecrew.errors import EXIT_OK, UsageError, WavecrewError
 from wavecrew.journal.state import RunState
-from wavecrew.run.cleaning import Item, Wish, clean
 from wavecrew.run.leases import Leases
 from wavecrew.run.spec import RunFolder
+from wavecrew.upkeep.cleaning import Item, Wish, clean
 from wavecrew.workspace.user_repo import UserRepository
 
 EXIT_REFUSED = UsageError.exit_code

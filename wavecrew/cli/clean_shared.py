@@ -9,9 +9,9 @@ from wavecrew.cli.clean import CleanRequest, confirmed, is_old_enough, refuse_un
 from wavecrew.errors import EXIT_OK
 from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.state import fold
-from wavecrew.run.cleaning import Item, Wish
-from wavecrew.run.retention import Retention
-from wavecrew.run.roster import Roster, RunRow
+from wavecrew.upkeep.cleaning import Item, Wish
+from wavecrew.upkeep.retention import Retention
+from wavecrew.workers.roster import Roster, RunRow
 from wavecrew.workspace.user_repo import UserRepository
 
 

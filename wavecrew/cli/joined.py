@@ -33,17 +33,17 @@ from wavecrew.journal.database import shown
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.records import Fenced
 from wavecrew.plan.model import Record
-from wavecrew.run.announce import announce
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.engine import APPLICATION_VERSION, PARK_WITHIN_S, Engine
-from wavecrew.run.held_out import bring
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.parts import Parts
 from wavecrew.run.place import SharedSchema, schema_of
-from wavecrew.run.reaper import Reaper
-from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec
+from wavecrew.workers.announce import announce
+from wavecrew.workers.held_out import bring
+from wavecrew.workers.reaper import Reaper
+from wavecrew.workers.roster import Roster, sign_of_life
 from wavecrew.workspace.hub import HubRepository
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from wavecrew.budget.prices import Prices, check_prices
 from wavecrew.cli.assemble import open_real_sandbox, real_parts
 from wavecrew.cli.paused import as_of_now, newest_unfinished, unfinished
 from wavecrew.cli.request import (
@@ -33,20 +34,19 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal import events as e
-from wavecrew.run.announce import announce
 from wavecrew.run.disk import no_room
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
-from wavecrew.run.leftovers import sweep_leases, sweep_run
 from wavecrew.run.parts import Parts
-from wavecrew.run.prices import Prices, check_prices
-from wavecrew.run.reconcile import reconcile
 from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec, new_folder
 from wavecrew.run.stop import fault
-from wavecrew.run.torn import mend_databases
 from wavecrew.sandbox.model import Sandbox
+from wavecrew.upkeep.leftovers import sweep_leases, sweep_run
+from wavecrew.upkeep.reconcile import reconcile
+from wavecrew.upkeep.torn import mend_databases
+from wavecrew.workers.announce import announce
 from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
 

@@ -26,10 +26,10 @@ from wavecrew.errors import EXIT_INTERRUPTED, DatabaseLost, HubUnreachable, Usag
 from wavecrew.journal import events as e
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.state import RunState, apply, fold
-from wavecrew.run.brought import bring_home
-from wavecrew.run.held_out import ship
-from wavecrew.run.roster import Roster, RunRow
 from wavecrew.run.spec import RunFolder, RunSpec, runs_root
+from wavecrew.workers.brought import bring_home
+from wavecrew.workers.held_out import ship
+from wavecrew.workers.roster import Roster, RunRow
 from wavecrew.workspace.exchange import fetch_run, push_base, runs_at
 from wavecrew.workspace.remote import Remote
 from wavecrew.workspace.user_repo import UserRepository
@@ -305,8 +305,8 @@ def _model(spec: RunSpec, port: int = 0) -> Iterator[RunSpec]:
             named = {"name": rehearsal.model, "base_url": rehearsal.base_url}
             yield with_model(spec, spec.settings.model.model_copy(update=named))
         return
+    from wavecrew.budget.prices import Prices, check_prices
     from wavecrew.run.endpoint import resolve
-    from wavecrew.run.prices import Prices, check_prices
 
     # The key is the workers' to have; without one here, theirs is asked for when they join.
     own = spec.settings.model.api_key_env

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from wavecrew.cli.status import status_text
 from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.state import RunState, fold
-from wavecrew.run.roster import Roster, RunRow, WorkerRow
+from wavecrew.workers.roster import Roster, RunRow, WorkerRow
 
 
 def show_shared(url: str, run: str | None, *, as_json: bool) -> int:

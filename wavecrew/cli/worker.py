@@ -36,12 +36,12 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal.log import utc_now
-from wavecrew.run.cleaning import Item, clean_gone
 from wavecrew.run.hold import hold
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
-from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.scratch import sweep_scratch
 from wavecrew.run.spec import RunFolder
+from wavecrew.upkeep.cleaning import Item, clean_gone
+from wavecrew.workers.roster import Roster, sign_of_life
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.remote import Remote
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from wavecrew.budget.purse import Verdict
 from wavecrew.errors import EnvironmentBroken, ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.account import nodes_of
@@ -20,7 +21,6 @@ from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
-from wavecrew.run.budget import Verdict
 from wavecrew.run.disk import no_room
 from wavecrew.run.foresight import ForesightedDesk
 from wavecrew.run.moving import (

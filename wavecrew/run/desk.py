@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wavecrew.budget.prices import Usage
+from wavecrew.budget.purse import Verdict
 from wavecrew.errors import LimitReached, ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.views import board_text
 from wavecrew.plan.model import Contract, Task
 from wavecrew.run import wire
-from wavecrew.run.budget import Verdict
 from wavecrew.run.parts import Parts
-from wavecrew.run.prices import Usage
 
 SOURCE_SHOWN = 6000
 """Characters of a provided symbol's file that `read_contract` shows."""

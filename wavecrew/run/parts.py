@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wavecrew.budget.purse import Purse
 from wavecrew.gates.model import GateReport
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.records import Records
 from wavecrew.journal.shelf import Shelf
 from wavecrew.journal.state import RunState
-from wavecrew.run.budget import Purse
 from wavecrew.run.disk import no_room
 from wavecrew.run.lessor import Lessor
 from wavecrew.run.ports import AgentHost

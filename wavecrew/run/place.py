@@ -50,7 +50,7 @@ class LocalFile:
     path: Path
 
     def prepare(self, version: str) -> None:
-        """What another version left was set aside before the log was opened (`run/torn.py`)."""
+        """What another version left was set aside before the log was opened (`upkeep/torn.py`)."""
         check_sqlite()
         with sqlite3.connect(self.path) as database:
             database.execute("pragma journal_mode=wal")

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from wavecrew.journal.events import fact_from_json
-from wavecrew.run.roster import Roster
+from wavecrew.workers.roster import Roster
 
 RUN = "r1"
 

@@ -10,6 +10,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from wavecrew.budget.prices import Usage
+from wavecrew.budget.purse import Purse, Verdict, spending
+from wavecrew.budget.traffic import Pace
 from wavecrew.journal import events as e
 from wavecrew.journal.account import nodes_of
 from wavecrew.journal.ledger import PostgresLedger
@@ -17,9 +20,6 @@ from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.schema import ensure_schema
 from wavecrew.journal.state import apply, fold
 from wavecrew.plan.settings import Allowance, Budget
-from wavecrew.run.budget import Purse, Verdict, spending
-from wavecrew.run.prices import Usage
-from wavecrew.run.traffic import Pace
 
 USAGE = Usage(90, 10)
 

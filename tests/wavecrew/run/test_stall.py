@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wavecrew.budget.purse import Purse
 from wavecrew.journal.attempt import AttemptJournal, JournalTail
 from wavecrew.plan.model import Role
 from wavecrew.plan.settings import Budget, Check, Limits, ModelSettings, SandboxSettings
-from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.session import run_session
 from wavecrew.run.stall import SAME_CALLS, Allowed, StallWatch

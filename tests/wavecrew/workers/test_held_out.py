@@ -10,10 +10,10 @@ import pytest
 
 from wavecrew.errors import EngineFault, PlanError
 from wavecrew.plan.settings import Check
-from wavecrew.run.held_out import DOCUMENT, LARGEST, bring, packed, ship
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox.model import Caps
+from wavecrew.workers.held_out import DOCUMENT, LARGEST, bring, packed, ship
 from wavecrew.workspace.workspace import Workspace
 
 SECRET = "the-answer-agents-must-not-see"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.records import PostgresRecords
 from wavecrew.journal.schema import OF_RUNS
 from wavecrew.journal.shelf import PostgresShelf
-from wavecrew.run.cleaning import Item, Wish
 from wavecrew.run.liveness import Liveness
 from wavecrew.run.moving import keep_state
 from wavecrew.run.parts import Parts
-from wavecrew.run.retention import Retention
-from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.wire import WorkspacePlace
 from wavecrew.sandbox.model import Caps
+from wavecrew.upkeep.cleaning import Item, Wish
+from wavecrew.upkeep.retention import Retention
+from wavecrew.workers.roster import Roster, sign_of_life
 from wavecrew.workspace import attic
 from wavecrew.workspace.git import Git
 from wavecrew.workspace.user_repo import UserRepository
@@ -114,6 +115,13 @@ def shared(database_url: str, machines: list[Parts], user_repo: Path) -> Iterato
     made.roster.close()
 
 
+def eventually(true: Callable[[], object], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_finished_run_leaves_the_database_and_its_history_comes_home(shared: Shared) -> None:
     shared.finish()
     dry = shared.clean(Wish(dry_run=True))
@@ -161,11 +169,11 @@ def test_a_run_that_a_living_worker_is_at_stays(shared: Shared) -> None:
     live = Liveness(shared.url, "w", beat=beat, lost=lambda why: None)
     live.start()
     try:
-        while not shared.roster.at_work(shared.run):
-            pass
+        eventually(lambda: shared.roster.at_work(shared.run))
         assert shared.clean()["run"].refused == "leased: the worker somewhere 4711 is at it"
     finally:
         live.leave()
+    eventually(lambda: not shared.roster.at_work(shared.run))
     assert shared.clean()["history"].freed
 
 

@@ -17,8 +17,8 @@ from wavecrew.journal.events import GateFinished
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import RunState
 from wavecrew.run.disk import remove, size_of
-from wavecrew.run.kept import Attempted, Kept
 from wavecrew.run.spec import RunFolder
+from wavecrew.upkeep.kept import Attempted, Kept
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Repository

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from wavecrew.budget.prices import Prices, Usage
+from wavecrew.budget.purse import Purse, Verdict, spending
+from wavecrew.budget.traffic import Pace
 from wavecrew.journal import events as e
 from wavecrew.journal.account import RUN, nodes_of
 from wavecrew.journal.ledger import MemoryLedger
 from wavecrew.journal.state import RunState, apply
 from wavecrew.plan.settings import Allowance, Budget, ModelSettings
-from wavecrew.run.budget import Purse, Verdict, spending
-from wavecrew.run.prices import Prices, Usage
-from wavecrew.run.traffic import Pace
 
 WAVES = {"a": "1", "b": "1", "c": "2", "d": ""}
 """Task -> wave; `d` stands in none."""

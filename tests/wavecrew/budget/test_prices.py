@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from wavecrew.budget.prices import Prices, Usage, check_prices
 from wavecrew.errors import PlanError
 from wavecrew.plan.settings import Allowance, Budget, ModelSettings, Settings
-from wavecrew.run.prices import Prices, Usage, check_prices
 
 
 def test_own_prices_count_cached_tokens_as_such() -> None:
@@ -69,8 +69,8 @@ def test_half_a_price_is_a_mistake() -> None:
 def test_the_library_is_loaded_only_for_a_price() -> None:
     """It takes a quarter of a second, which no agent and no rehearsal has to pay."""
     code = (
-        "import sys; import wavecrew.run.budget, wavecrew.cli.run; "
-        "from wavecrew.run.prices import Prices, Usage; "
+        "import sys; import wavecrew.budget.purse, wavecrew.cli.run; "
+        "from wavecrew.budget.prices import Prices, Usage; "
         "from wavecrew.plan.settings import ModelSettings; "
         "Prices(ModelSettings(), is_rehearsal=True).cost_usd('m', Usage(1, 1)); "
         "print('genai_prices' in sys.modules)"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wavecrew.journal import events as e
-from wavecrew.run.done import engine_is_ahead
+from wavecrew.upkeep.done import engine_is_ahead
 
 PASSED = e.GateFinished("1.1", 1, 1, "pass", [], "t", "c", 1, 0, "s", "r")
 ENDED = e.AttemptEnded("1.1", 1, "passed", "")

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from wavecrew.run.leases import Leases, Thing
-from wavecrew.run.leftovers import sweep_leases, sweep_run
 from wavecrew.run.owner import Owner
 from wavecrew.run.spec import RunFolder
+from wavecrew.upkeep.leftovers import sweep_leases, sweep_run
 
 HALF = (
     *("run.partial", "reports/1.1-1-1.partial", "baseline/tmpab12", ".mirror-x/new/HEAD"),

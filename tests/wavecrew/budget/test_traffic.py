@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wavecrew.budget.traffic import LONGEST_PAUSE_S, Pace, Traffic
 from wavecrew.plan.settings import ModelSettings
-from wavecrew.run.traffic import LONGEST_PAUSE_S, Pace, Traffic
 
 PACE = Pace(agents=10, rounds=3)
 HALF = 0.5

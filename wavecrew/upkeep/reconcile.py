@@ -18,18 +18,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from wavecrew.budget.prices import Usage
 from wavecrew.errors import EnvironmentBroken, ToolError
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import keep_first, last_snapshot, read_records
 from wavecrew.run.again import again
-from wavecrew.run.done import engine_is_ahead
 from wavecrew.run.parts import Parts
-from wavecrew.run.prices import Usage
 from wavecrew.run.reports import report_name, saved_report
 from wavecrew.run.spec import file_name
 from wavecrew.run.submission import accepted_commit, gate_finished
-from wavecrew.run.torn import set_aside
 from wavecrew.run.wire import Assignment
+from wavecrew.upkeep.done import engine_is_ahead
+from wavecrew.upkeep.torn import set_aside
 from wavecrew.workspace.workspace import Workspace
 
 

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from wavecrew.budget.prices import Prices, Usage
+from wavecrew.budget.traffic import Dice, Pace, Traffic, Trouble
 from wavecrew.journal.account import RUN, Account, Spent
 from wavecrew.journal.events import ProviderChanged
 from wavecrew.journal.ledger import Ledger, MemoryLedger, Row, Rows
 from wavecrew.plan.settings import Allowance, Budget, ModelSettings
-from wavecrew.run.prices import Prices, Usage
-from wavecrew.run.traffic import Dice, Pace, Traffic, Trouble
 
 PROVIDER = "provider"
 BRIEFLY_S = 0.5

@@ -14,14 +14,14 @@ import pytest
 from dbos import DBOS
 
 from wavecrew.run.place import schema_of
-from wavecrew.run.roster import Roster
+from wavecrew.workers.roster import Roster
 
 ENGINE = """
 import os, sys, time
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
 from wavecrew.run.liveness import Liveness, new_name
 from wavecrew.run.place import SharedSchema, schema_of
-from wavecrew.run.reaper import Reaper
+from wavecrew.workers.reaper import Reaper
 
 url, agents, step_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 name = new_name()

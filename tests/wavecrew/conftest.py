@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from wavecrew.budget.purse import Purse
 from wavecrew.journal import events as e
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.journal.log import SqliteEventLog
@@ -20,19 +21,18 @@ from wavecrew.journal.state import apply
 from wavecrew.journal.state import fold as fold_events
 from wavecrew.plan.load import load
 from wavecrew.plan.settings import SandboxSettings
-from wavecrew.run.budget import Purse
-from wavecrew.run.kept import Attempted
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Caps, Sandbox
+from wavecrew.upkeep.kept import Attempted
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Author, Repository
 from wavecrew.workspace.user_repo import UserRepository
 from wavecrew.workspace.workspace import Workspace
 
-TINY = Path(__file__).resolve().parents[2] / "data" / "tiny"
+TINY = Path(__file__).resolve().parents[1] / "data" / "tiny"
 CLEAN = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from wavecrew.run.branches import publish
-from wavecrew.run.cleaning import Item, Wish, clean
 from wavecrew.run.disk import remove, size_of
 from wavecrew.run.parts import Parts
+from wavecrew.upkeep.cleaning import Item, Wish, clean
 from wavecrew.workspace import attic
 
 SURE = Wish()

@@ -12,8 +12,8 @@ from wavecrew.errors import LimitReached, UsageError
 from wavecrew.plan.model import Plan
 from wavecrew.plan.settings import Settings
 from wavecrew.run.liveness import Liveness
-from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.spec import RunSpec
+from wavecrew.workers.roster import Roster, sign_of_life
 
 SPEC = RunSpec(
     run="",

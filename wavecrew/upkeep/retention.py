@@ -21,12 +21,12 @@ from wavecrew.journal.events import Event, GateFinished, TaskStarted
 from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.records import PostgresRecords
 from wavecrew.journal.shelf import PostgresShelf
-from wavecrew.run.brought import bring_home
-from wavecrew.run.cleaning import Item, Wish
-from wavecrew.run.kept import Kept
 from wavecrew.run.place import schema_of
-from wavecrew.run.roster import Roster, RunRow
 from wavecrew.run.spec import RunFolder, RunSpec, runs_root
+from wavecrew.upkeep.cleaning import Item, Wish
+from wavecrew.upkeep.kept import Kept
+from wavecrew.workers.brought import bring_home
+from wavecrew.workers.roster import Roster, RunRow
 from wavecrew.workspace import attic
 from wavecrew.workspace.exchange import bring_all, drop_states, fetch_run
 from wavecrew.workspace.mirror import Mirror
