@@ -12,6 +12,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "servers"))
 from postgres import PostgresServer
 
 pytestmark = pytest.mark.slow
+HOLDS_OUT = """
+[[checks]]
+name = "acceptance"
+run = "python -m pytest -q /held-out"
+kind = "pytest"
+stages = ["sync"]
+held_out = "acceptance"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +27,7 @@ def away(crews, say, plan_of):
     with PostgresServer() as server:
         crew = crews("away", server)
         flags = crew.story.flags()
+        hold_out(crew.story)  # so the database is asked for documents before and after
         plan_of(crew.story, say, "a", "b", slow=flags)
         run = crew.submit()
         for name in ("first", "second"):
@@ -37,10 +46,19 @@ def away(crews, say, plan_of):
     return SimpleNamespace(crew=crew, done=done, replies=replies, ended=ended)
 
 
+def hold_out(story):
+    settings = story.root / "wavecrew.toml"
+    settings.write_text(HOLDS_OUT + settings.read_text())
+    (story.root / "acceptance").mkdir()
+    (story.root / "acceptance" / "test_a.py").write_text("def test_a():\n    assert True\n")
+
+
 def test_the_run_comes_to_its_end_without_a_person(away):
     assert away.done.code == 0, (away.done, away.ended)
     assert sorted(away.crew.story.landed()) == ["a", "b"]
     assert "the workers wait for it" in away.done.err
+    assert "psycopg" not in away.done.err  # the driver's own asides
+    assert (away.crew.story.folder / "run.json").exists()
 
 
 def test_no_agent_or_command_outlived_an_engine_that_lost_the_database(away):
