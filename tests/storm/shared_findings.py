@@ -32,9 +32,7 @@ LEFT = {
     "a reservation was never given back: {}": (
         "select account || ' ' || content from wavecrew.ledger where account like 'session/%'"
     ),
-    "the run was paused or did not end: {}": (
-        "select run || ' ' || stopped from wavecrew.runs where outcome = '' or pauses > 0"
-    ),
+    "the run was paused: {}": "select stopped from wavecrew.runs where pauses > 0",
 }
 """Sentence -> the rows it is about; there may be none."""
 
@@ -74,6 +72,12 @@ def left_in_database(url: str) -> list[str]:
         for sentence, statement in LEFT.items()
         for (text,) in rows(url, statement)
     ]
+
+
+def unfinished(url: str) -> list[str]:
+    """Runs that no worker has brought to their end yet."""
+    found = rows(url, "select run from wavecrew.runs where outcome = ''")
+    return [f"the workers did not end run {run}" for (run,) in found]
 
 
 def hub_breaches(hub: Path, repo: Path) -> list[str]:

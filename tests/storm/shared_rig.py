@@ -29,6 +29,8 @@ WORKERS = ("first", "second", "third")
 DATABASE_AWAY_S = (0.0, 5.0)
 CUT_S = (LOST_AFTER_S + 2, SILENCE_S + 10)
 """From a worker that comes back before the server gave its lock away to one that was replaced."""
+ENDS_WITHIN_S = 120.0
+"""From the run's last event to the end of its workflow: who was at it may just have been killed."""
 LEAVES_WITHIN_S = 60.0
 
 
@@ -129,9 +131,10 @@ class SharedRig(Stage):
         return shared_findings.answered(self.url)
 
     def breaches(self) -> list[str]:
-        """All workers that live are told to leave first."""
+        """When the workers have brought the run to its end they are told to leave, before a look."""
         base = git(self.repo, "rev-parse", "main")
         return [
+            *findings.settled(lambda: shared_findings.unfinished(self.url), ENDS_WITHIN_S),
             *self._told_to_leave(),
             *findings.doubled(self.hub, base),
             *shared_findings.lost(self.hub, self.url),

@@ -27,6 +27,7 @@ from wavecrew.cli.joined import (
     EXIT_PAUSED,
     EXIT_UNFIT,
     Joining,
+    sweep_place,
 )
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -182,6 +183,7 @@ class Supervisor:
             agents=self.request.agents,
             parent=os.getpid(),
         )
+        sweep_place(given)
         self._at = run
         process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, start_new_session=True)
         try:
@@ -192,6 +194,7 @@ class Supervisor:
                 pass
             return self._ended(process)
         finally:
+            sweep_place(given)
             _sweep()
             self._at = ""
 
