@@ -31,7 +31,9 @@ def git(repo: Path, *arguments: str) -> str:
 
 
 def final_tree(repo: Path) -> str:
-    return git(repo, "rev-parse", "refs/heads/wavecrew/r1/integration^{tree}")
+    """Of the integration branch; empty when there is none."""
+    shown = "--format=%(tree)"
+    return git(repo, "for-each-ref", shown, "refs/heads/wavecrew/r1/integration")
 
 
 def answered(run: Path) -> set[Exchange]:

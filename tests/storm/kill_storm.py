@@ -1,13 +1,14 @@
 """Does a run survive `kill -9` anywhere? Wave 1 of the Discovery plan, killed at its events.
 
     python tests/storm/kill_storm.py [--short] [--random 200] [--only engine,agent,command]
-        [--events N] [--agents 1] [--tasks 1.1,1.2,...] [--seed 1] [--json report.json]
+        [--events N] [--agents 3] [--tasks 1.1,1.2,...] [--seed 1] [--json report.json]
         [--keep FOLDER]
     python tests/storm/kill_storm.py --postgres [--short] [--random 20]
         [--only engine,worker,database,network] [--events 8] ...
 
 What is killed when stands in `local_storm.py` and `shared_storm.py`, what must hold
-afterwards in `findings.py` and `shared_findings.py`.
+afterwards in `findings.py` and `shared_findings.py`. The whole wave needs three agents at
+once: its script has task 3.1 begin before 1.2 has landed.
 
 Exit code 0 when nothing was found, 1 with findings.
 """
@@ -72,13 +73,12 @@ def asked() -> argparse.Namespace:
     option("--random", type=int, default=0, help="so many kills at random times as well")
     option("--events", type=int, default=0, help="only so many of the events, evenly spread")
     option("--only", type=words, default=(), help="these kinds of victims at the events")
-    option("--agents", type=int, default=0, help="agents at once; default 1, with --postgres 3")
+    option("--agents", type=int, default=3, help="agents at once, on all workers")
     option("--tasks", type=words, default=(), help="only these tasks of the wave")
     option("--seed", type=int, default=1)
     option("--json", type=Path, help="write the report here")
     option("--keep", type=Path, help="make the runs here and leave them")
     options = parser.parse_args()
-    options.agents = options.agents or (3 if options.postgres else 1)
     if options.short:
         options.tasks = options.tasks or ("1.1", "1.2")
     return options

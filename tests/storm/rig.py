@@ -7,6 +7,7 @@ with workers and PostgreSQL (`shared_rig.py`).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import struct
@@ -39,6 +40,8 @@ databases = ["app"]
 LONGEST_S = 900.0
 OnEvent = Callable[[str, int], None]
 """Id of an event, process that wrote it; that one waits for the return."""
+COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
+"""Stands as `*` in the ids that are told: the same commit is another one in another run."""
 
 
 class Rig(Protocol):
@@ -164,7 +167,7 @@ class Stage:
         writer, _, _ = struct.unpack("3i", who)
         with suppress(OSError), line, line.makefile("r") as told:
             for event in told:
-                self._on_event(event.strip(), writer)
+                self._on_event(COMMIT.sub("*", event.strip()), writer)
                 line.sendall(b"\n")
 
 

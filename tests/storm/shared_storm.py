@@ -78,8 +78,12 @@ class SharedStorm(Storm):
     def told(self, event: str, writer: int) -> None:
         super().told(event, writer)
         kind = self._pending.pop(event, None)
-        if kind is not None:
-            self.report.events_hit += self.strike(kind, writer)
+        if kind is None:
+            return
+        if self.strike(kind, writer):
+            self.report.events_hit += 1
+        else:
+            self._pending[event] = kind
 
     def strike(self, kind: str, writer: int = 0) -> bool:
         self.note_answers()  # what is committed has to outlive the server's own death

@@ -39,8 +39,9 @@ class Report:
 
     def __str__(self) -> str:
         kills = ", ".join(f"{number} {kind}" for kind, number in self.kills.items())
+        missed = f" ({len(self.events_missed)} missed)" if self.events_missed else ""
         return (
-            f"{self.name}: {kills or 'no kills'}; {self.resumes} resumes, {self.model_calls} model "
+            f"{self.name}: {kills or 'no kills'}{missed}; {self.resumes} resumes, {self.model_calls} model "
             f"calls ({self.in_flight} in flight at a kill), {self.paid} recorded, tree "
             f"{self.tree[:12]}, {self.seconds:.0f} s, {len(self.findings)} findings"
         )
@@ -120,16 +121,28 @@ class Storm:
         before: dict[str, bytes],
         reference: Reference | None = None,
     ) -> Report:
-        """`before`: the user's checkout when it began, in seconds of the monotonic clock."""
+        """The report, once whatever is left of the run has been ended.
+
+        `began`: seconds of the monotonic clock; `before`: the user's checkout then.
+        """
         self.over.set()
+        self.report.seconds = round(time.monotonic() - began, 1)
+        try:
+            self._judge(code, before, reference)
+        finally:
+            self.rig.close()
+        return self.report
+
+    def _judge(
+        self, code: int | None, before: dict[str, bytes], reference: Reference | None
+    ) -> None:
         report, rig = self.report, self.rig
-        report.seconds = round(time.monotonic() - began, 1)
         found = report.findings
         if code != 0:
             found.append(f"the run ended with {code}: {rig.said().strip()[-600:]}")
         if not rig.has_begun():
             found.append("the run never began")
-            return report
+            return
         self.note_answers()
         report.paid = len(self._recorded)
         report.tree = findings.final_tree(rig.repo)
@@ -140,8 +153,6 @@ class Storm:
         self.wait_for_the_dead()
         if findings.checkout(rig.repo) != before:
             found.append("the user's checkout was touched")
-        rig.close()
-        return report
 
     def _compare(self, reference: Reference) -> None:
         report = self.report
