@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ from storm import Report
 
 def main() -> int:
     options = asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     storm = shared_storm if options.postgres else local_storm
     if unknown := set(options.only) - set(storm.KINDS):
         raise SystemExit(f"--only knows {', '.join(storm.KINDS)}, not {', '.join(unknown)}")

@@ -133,19 +133,22 @@ def storm(options: argparse.Namespace, folder: Path, say: Callable[[Report], Non
         def new(name: str, seed: int = 0) -> LocalStorm:
             return LocalStorm(folder / name, server, options, seed)
 
-        calm = new("reference")
-        say(calm.undisturbed())
+        with new("reference") as calm:
+            say(calm.undisturbed())
         reference = calm.reference()
         if options.short:
             chosen = spread(reference.events, len(SHORT))
-            say(new("short").at_each(dict(zip(chosen, SHORT, strict=True)), reference))
+            with new("short") as run:
+                say(run.at_each(dict(zip(chosen, SHORT, strict=True)), reference))
             return
         chosen = spread(reference.events, options.events)
         for kind in options.only or KINDS:
-            say(new(f"every-event-{kind}").at_each(dict.fromkeys(chosen, kind), reference))
+            with new(f"every-event-{kind}") as run:
+                say(run.at_each(dict.fromkeys(chosen, kind), reference))
         left, number = options.random, 0
         while left > 0:
             number += 1
-            report = new(f"random-{number}", options.seed + number).at_random(left, reference)
+            with new(f"random-{number}", options.seed + number) as run:
+                report = run.at_random(left, reference)
             say(report)
             left -= max(1, report.kills.total())

@@ -32,6 +32,8 @@ CUT_S = (LOST_AFTER_S + 2, SILENCE_S + 10)
 ENDS_WITHIN_S = 120.0
 """From the run's last event to the end of its workflow: who was at it may just have been killed."""
 LEAVES_WITHIN_S = 60.0
+GONE_WITHIN_S = 2 * SILENCE_S
+"""The server has to notice that a session's other end is no more."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class SharedRig(Stage):
             *findings.doubled(self.hub, base),
             *shared_findings.lost(self.hub, self.url),
             *shared_findings.hub_breaches(self.hub, self.repo),
-            *findings.settled(self._left_over),
+            *findings.settled(self._left_over, GONE_WITHIN_S),
         ]
 
     def close(self) -> None:

@@ -124,29 +124,27 @@ def storm(options: argparse.Namespace, folder: Path, say: Callable[[Report], Non
         def new(name: str, *, is_cut: bool = False) -> SharedStorm:
             return SharedStorm(folder / name, model, site, options, is_cut=is_cut)
 
-        calm = new("reference")
-        say(calm.undisturbed())
+        with new("reference") as calm:
+            say(calm.undisturbed())
         reference = calm.reference()
         can = [kind for kind in KINDS if kind != "network" or site.cables]
         if options.short:
             kinds = [kind for kind in SHORT if kind in can]
-            chosen = _inside(reference, len(kinds))
-            run = new("short", is_cut="network" in kinds)
-            say(run.at_each(dict(zip(chosen, kinds, strict=True)), reference))
+            harm = dict(zip(_inside(reference, len(kinds)), kinds, strict=True))
+            with new("short", is_cut="network" in kinds) as run:
+                say(run.at_each(harm, reference))
             return
-        for kind in options.only or KINDS:
-            if kind not in can:
-                continue
+        for kind in filter(can.__contains__, options.only or KINDS):
             chosen = _inside(reference, options.events or EVENTS)
             runs = -(-len(chosen) // MOST[kind])
             for number in range(runs):
-                run = new(f"{kind}-{number + 1}", is_cut=kind == "network")
-                say(run.at_each(dict.fromkeys(chosen[number::runs], kind), reference))
+                with new(f"{kind}-{number + 1}", is_cut=kind == "network") as run:
+                    say(run.at_each(dict.fromkeys(chosen[number::runs], kind), reference))
         left, number = options.random, 0
         while left > 0:
             number += 1
-            run = new(f"random-{number}", is_cut="network" in can)
-            report = run.at_random(left, reference)
+            with new(f"random-{number}", is_cut="network" in can) as run:
+                report = run.at_random(left, reference)
             say(report)
             left -= max(1, report.kills.total())
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
 import findings
 import processes
@@ -60,7 +61,7 @@ class Reference:
 class Storm:
     """What all storms share; a kind of its own says what is killed when, and how it goes on.
 
-    A subclass makes its `rig` with `told` as what hears the events.
+    A subclass makes its `rig` with `told` as what hears the events. To be used in a `with`.
     """
 
     rig: Rig
@@ -75,6 +76,14 @@ class Storm:
         self._recorded: dict[Exchange, int] = {}
         """Exchange -> how many answers the server had given when it was seen recorded."""
         self._first = len(server.log)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End whatever is left of the run."""
+        self.over.set()
+        self.rig.close()
 
     def told(self, event: str, writer: int) -> None:
         """The thread that wrote this event stands still until this returns."""
@@ -121,28 +130,16 @@ class Storm:
         before: dict[str, bytes],
         reference: Reference | None = None,
     ) -> Report:
-        """The report, once whatever is left of the run has been ended.
-
-        `began`: seconds of the monotonic clock; `before`: the user's checkout then.
-        """
+        """`began`: seconds of the monotonic clock; `before`: the user's checkout then."""
         self.over.set()
-        self.report.seconds = round(time.monotonic() - began, 1)
-        try:
-            self._judge(code, before, reference)
-        finally:
-            self.rig.close()
-        return self.report
-
-    def _judge(
-        self, code: int | None, before: dict[str, bytes], reference: Reference | None
-    ) -> None:
         report, rig = self.report, self.rig
+        report.seconds = round(time.monotonic() - began, 1)
         found = report.findings
         if code != 0:
             found.append(f"the run ended with {code}: {rig.said().strip()[-600:]}")
         if not rig.has_begun():
             found.append("the run never began")
-            return
+            return report
         self.note_answers()
         report.paid = len(self._recorded)
         report.tree = findings.final_tree(rig.repo)
@@ -153,6 +150,7 @@ class Storm:
         self.wait_for_the_dead()
         if findings.checkout(rig.repo) != before:
             found.append("the user's checkout was touched")
+        return report
 
     def _compare(self, reference: Reference) -> None:
         report = self.report
@@ -184,8 +182,8 @@ class Storm:
 
 
 def spread(events: list[str], number: int) -> list[str]:
-    """So many events, evenly over the run; 0: all of them."""
+    """So many events, evenly over the run: each in the middle of its part; 0: all of them."""
     if not number or number >= len(events):
         return list(events)
     step = len(events) / number
-    return [events[int(at * step)] for at in range(number)]
+    return [events[int((at + 0.5) * step)] for at in range(number)]
