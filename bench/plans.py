@@ -45,13 +45,16 @@ def main() -> int:
     return 0 if times[sizes[-1]]["one decision"] <= DECISION_MS else 1
 
 
-def random_plan(size: int) -> Loaded:
-    """Twenty roles, five waves, tasks that need up to three of the hundred before them."""
+def random_plan(size: int, reach: int = 100) -> Loaded:
+    """Twenty roles, five waves, tasks that need up to three of the `reach` before them.
+
+    The farther they reach, the wider the plan: the more tasks can be at work at once.
+    """
     random = Random(size)
     roles = {name: role(name) for name in (f"role-{number}" for number in range(20))}
     tasks = []
     for number in range(size):
-        before = range(max(0, number - 100), number)
+        before = range(max(0, number - reach), number)
         needs = random.sample(before, min(len(before), random.randint(0, 3)))
         tasks.append(
             {

@@ -62,10 +62,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure_trees(folder: Path, mirror: Mirror, files: int, rounds: int, taken: Taken) -> None:
+def measure_trees(
+    folder: Path, mirror: Mirror, base: str, files: int, rounds: int, taken: Taken
+) -> None:
     user, plain, root = folder / "user", folder / "plain", folder / "ws"
     sandbox = open_sandbox(SandboxSettings())
-    place = (root, mirror.objects, mirror.repository.head, sandbox)
+    place = (root, mirror.objects, base, sandbox)
     worktree = ("worktree", "add", "-q", "--detach", str(plain))
     for turn in range(rounds):
         shutil.rmtree(root, ignore_errors=True)
@@ -87,9 +89,7 @@ def stage(tree: Path) -> None:
     git(tree, "write-tree")
 
 
-def measure_merges(mirror: Mirror, rounds: int, taken: Taken) -> None:
-    base = mirror.repository.head
-
+def measure_merges(mirror: Mirror, base: str, rounds: int, taken: Taken) -> None:
     def side(name: str) -> str:
         made = {f"{name}/n{n}.py": f"{name} = {n}\n".encode() for n in range(20)}
         tree = mirror.write_tree(mirror.tree_of(base), made)
@@ -113,9 +113,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(scratch).resolve()
         generate(folder / "user", options.files)
-        mirror = Mirror.open(folder / "mirror.git", UserRepository.open(folder / "user"))
-        measure_trees(folder, mirror, options.files, options.rounds, taken)
-        measure_merges(mirror, options.rounds, taken)
+        repository = UserRepository.open(folder / "user")
+        mirror = Mirror.open(folder / "mirror.git", repository)
+        base = repository.head
+        measure_trees(folder, mirror, base, options.files, options.rounds, taken)
+        measure_merges(mirror, base, options.rounds, taken)
     found = {name: tuple(map(statistics.median, taken[name])) for name in names}
     if options.json:
         print(json.dumps({name: {"s": a, "plain_s": b} for name, (a, b) in found.items()}))

@@ -7,9 +7,10 @@ reach all of these through one `Attempt`.
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
@@ -51,7 +52,9 @@ class Stop:
     inside `interruptible`, so that no write is ever cut in half.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sleep: Callable[[float], None] | None = None) -> None:
+        """`sleep` takes seconds; None: the system's."""
+        self._sleep = sleep or (lambda seconds: time.sleep(seconds))
         self.asked = threading.Event()
         self._reason: StopReason = "parked"
         self._open = False
@@ -89,7 +92,23 @@ class Stop:
     def sleep(self, seconds: float) -> None:
         """Sleep, or raise the ending as soon as a stop is asked for."""
         with self.interruptible():
-            time.sleep(seconds)
+            self._sleep(seconds)
+
+    def rest(self, seconds: float) -> None:
+        """The same, outside of the attempt's own time: SIGALRM comes so much later."""
+        left_s, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            self.sleep(seconds)
+        finally:
+            if left_s:
+                signal.setitimer(signal.ITIMER_REAL, left_s)
+
+    @staticmethod
+    def give_back(seconds: float) -> None:
+        """Time that was lost through no fault of the attempt does not count for it."""
+        left_s, _ = signal.getitimer(signal.ITIMER_REAL)
+        if left_s:
+            signal.setitimer(signal.ITIMER_REAL, left_s + seconds)
 
 
 class Attempt:
@@ -142,41 +161,56 @@ class Attempt:
             self.submissions_left = reply.accepted or reply.attempts_left > 0
         return reply
 
-    def reserve(self, tokens: int) -> None:
-        """Ask the engine for budget; waits as long as its rate limit says.
+    def reserve(self, prompt: int, answer: int) -> None:
+        """Ask the engine for budget and for a place among the calls under way; wait as it says.
 
-        BudgetReached when it is refused.
+        Waiting for the provider counts neither as a stall nor for the attempt's
+        time. BudgetReached when it is refused for good.
         """
-        reply = self.line.ask(Reserve(tokens=tokens))
-        if not isinstance(reply, Granted):
-            raise EnvironmentBroken(
-                f"the engine answered a reservation with {reply!r}",
-                mend="engine and agents are of different versions; start the run again",
-            )
-        if not reply.granted:
-            raise BudgetReached(reply.reason or "the budget is used up")
-        if reply.wait_s > 0:
-            self._wait(tokens, reply.wait_s)
+        while True:
+            reply = self.line.ask(Reserve(prompt=prompt, answer=answer))
+            if not isinstance(reply, Granted):
+                raise EnvironmentBroken(
+                    f"the engine answered a reservation with {reply!r}",
+                    mend="engine and agents are of different versions; start the run again",
+                )
+            if reply.reason and not reply.granted:
+                raise BudgetReached(reply.reason)
+            if reply.wait_s > 0:
+                self._wait(reply)
+            if reply.granted:
+                return
 
-    def _wait(self, reserved: int, seconds: float) -> None:
+    def _wait(self, granted: Granted) -> None:
         try:
-            self.stop.sleep(seconds)
+            self.stop.rest(granted.wait_s)
         except Ending:
-            self.line.ask(Settle(reserved=reserved, tokens=0))
+            if granted.granted:
+                self.line.ask(Settle())
             raise
 
-    def settle(self, reserved: int, tokens: int, wait_s: float = 0.0) -> None:
-        """Tell what a call took; 0 gives the whole reservation back.
+    def settle(self, settled: Settle) -> None:
+        """Tell what came of a try; the time of one that met trouble is given back."""
+        if settled.trouble:
+            self.stop.give_back(settled.took_s)
+        self.line.ask(settled)
 
-        `wait_s` is how long the provider asked to wait before the next try.
+    def paid(self, tokens: int) -> None:
+        """A call was answered, not replayed."""
+        self.model_calls += 1
+        self.tokens += tokens
+
+    def step(
+        self, what: str, brief: str, usage: Mapping[str, int] | None = None, tries: int = 0
+    ) -> None:
+        """Report progress. Replayed steps are reported too: the engine knows them by number.
+
+        `usage` has the tokens of a model's answer: total, prompt, completion, cached.
         """
-        if tokens:
-            self.model_calls += 1
-            self.tokens += tokens
-        self.line.ask(Settle(reserved=reserved, tokens=tokens, wait_s=wait_s))
-
-    def step(self, what: str, brief: str, tokens: int = 0) -> None:
-        """Report progress. Replayed steps are reported too: the engine knows them by number."""
         self.steps += 1
         text = " ".join(brief.split())[:BRIEF_CHARS]
-        self.line.ask(Step(step=self.steps, what=what, brief=text, tokens=tokens))
+        step = Step(step=self.steps, what=what, brief=text, tries=tries)
+        if usage:
+            told = {"tokens": usage["total"], "prompt": usage["prompt"], "cached": usage["cached"]}
+            step = step.model_copy(update=told | {"answer": usage["completion"]})
+        self.line.ask(step)

@@ -9,6 +9,7 @@ do not know it are asked with `auto` from then on.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from crewai import BaseLLM
@@ -20,9 +21,7 @@ from crews.endings import IncompleteAnswer
 from crews.history import Message
 from crews.request import CHARS_PER_TOKEN, Answer, Offer, as_openai
 from wavecrew.plan.settings import ModelSettings
-
-ANSWER_TOKENS = 2000
-"""Allowance for the answer in what is reserved before a call."""
+from wavecrew.run.wire import Settle
 
 
 class ChatModel(BaseLLM):
@@ -31,13 +30,14 @@ class ChatModel(BaseLLM):
     chat: Any = Field(exclude=True)
     attempt: Any = Field(exclude=True)
     context_window: int
-    breath_s: float = 15.0
-    """Seconds between rounds of retries while the provider says 429 without a Retry-After."""
+    answer_tokens: int
+    """Allowance for the answer in what is reserved before a call."""
 
     _tool_choice: str = PrivateAttr(default="required")
     _tools: list[dict[str, Any]] = PrivateAttr(default_factory=list)
     _offer: Offer = PrivateAttr(default=Offer((), "", 0))
     _told_window_chars: int = PrivateAttr(default=0)
+    _tries: int = PrivateAttr(default=0)
 
     @classmethod
     def open(cls, settings: ModelSettings, attempt: Attempt) -> ChatModel:
@@ -48,6 +48,7 @@ class ChatModel(BaseLLM):
             chat=provider.open_chat(settings),
             attempt=attempt,
             context_window=settings.context_window,
+            answer_tokens=settings.answer_tokens,
         )
 
     def close(self) -> None:
@@ -107,7 +108,8 @@ class ChatModel(BaseLLM):
         self._told_window_chars = reply["window_chars"] or self._told_window_chars
         self._account(reply["usage"])
         calls = ", ".join(call["name"] for call in reply["calls"])
-        self.attempt.step("model", calls or reply["say"][:80], reply["usage"]["total"])
+        told, tries = calls or reply["say"][:80], reply.get("tries", 1)
+        self.attempt.step("model", told, reply["usage"], tries)
         return _judged(reply)
 
     def _know(self, tools: list[dict[str, Any]]) -> None:
@@ -123,29 +125,37 @@ class ChatModel(BaseLLM):
             )
 
     def _ask(self, messages: list[Message]) -> dict[str, Any]:
-        """One paid call, however many tries it takes."""
-        estimate = self._estimate(messages)
+        """One paid call, however many tries it takes.
+
+        The only place where a call is tried again: when, and for how long, is
+        the engine's to say, by its answer to the next reservation.
+        """
+        prompt = (history.size_of(messages) + self._offer.chars) // CHARS_PER_TOKEN
+        self._tries = 0
         while True:
-            self.attempt.reserve(estimate)
-            tokens, wait_s = 0, 0.0
+            self.attempt.reserve(prompt, self.answer_tokens)
+            began, settled = time.monotonic(), Settle()
             try:
                 reply = self._complete(messages)
-                tokens = reply["usage"]["total"] = reply["usage"]["total"] or estimate
-                return reply
-            except provider.RateLimited as busy:
-                wait_s = busy.wait_s or self.breath_s
+                usage = _told_usage(reply["usage"], prompt, self.answer_tokens)
+                settled = _settled(usage)
+                self.attempt.paid(usage["total"])
+                return reply | {"usage": usage, "tries": self._tries}
+            except provider.Trouble as trouble:
+                settled = Settle(
+                    trouble=trouble.kind,
+                    why=str(trouble),
+                    retry_after_s=trouble.retry_after_s,
+                    took_s=time.monotonic() - began,
+                )
             finally:
-                self.attempt.settle(estimate, tokens, wait_s)
-            self.attempt.stop.sleep(wait_s)  # a storm slows the attempt and fails nothing
-
-    def _estimate(self, messages: list[Message]) -> int:
-        chars = history.size_of(messages) + self._offer.chars
-        return chars // CHARS_PER_TOKEN + ANSWER_TOKENS
+                self.attempt.settle(settled)
 
     def _complete(self, messages: list[Message], *, narrowed: int = 0) -> dict[str, Any]:
         body: dict[str, Any] = {"messages": messages}
         if self._tools:
             body |= {"tools": self._tools, "tool_choice": self._tool_choice}
+        self._tries += 1
         try:
             with self.attempt.stop.interruptible():
                 reply = provider.complete(self.chat, body)
@@ -173,6 +183,19 @@ class ChatModel(BaseLLM):
                 "cached_prompt_tokens": usage["cached"],
             }
         )
+
+
+def _told_usage(usage: dict[str, int], prompt: int, answer: int) -> dict[str, int]:
+    """The server's count, or what was reserved when it does not tell."""
+    if usage["total"]:
+        return usage
+    return {"prompt": prompt, "completion": answer, "total": prompt + answer, "cached": 0}
+
+
+def _settled(usage: dict[str, int]) -> Settle:
+    """Tokens that belong to neither side, as some servers count them, are the answer's."""
+    answer = usage["total"] - usage["prompt"]
+    return Settle(prompt=usage["prompt"], answer=max(0, answer), cached=usage["cached"])
 
 
 def _judged(reply: dict[str, Any]) -> Answer:

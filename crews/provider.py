@@ -1,17 +1,20 @@
 """How does one request reach a model through langchain-openai, and what comes back?
 
 `open_chat` makes the hardened ChatOpenAI; `complete` sends one request with it
-and gives back plain data, or raises an error that says what a person should
-mend. Retries happen here and in no other place: ChatOpenAI repeats timeouts,
-dropped connections, 429 and 5xx and honours Retry-After.
+and gives back plain data, or raises what stood in the way: `Trouble` passes by
+itself, everything else is for a person to mend. Nothing is tried again here.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,13 +37,17 @@ class ContextOverflow(Exception):
     """The server says that the request is longer than the model's window."""
 
 
-class RateLimited(Exception):
-    """Still 429 after all retries: the provider is busy, the request is not wrong."""
+class Trouble(Exception):
+    """The provider is busy or failed; the same request may be served later."""
 
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(f"rate limited; the server asks for {wait_s:g} s")
-        self.wait_s = wait_s
-        """What the server's Retry-After asks for; 0 when it says nothing."""
+    def __init__(
+        self, kind: Literal["busy", "failed"], what: str, retry_after_s: float = 0
+    ) -> None:
+        super().__init__(what)
+        self.kind: Literal["busy", "failed"] = kind
+        """busy: 429. failed: 5xx, a time-out, a connection lost or refused."""
+        self.retry_after_s = retry_after_s
+        """What the server asks to wait; 0 when it says nothing."""
 
 
 class HardenedChatOpenAI(ChatOpenAI):
@@ -84,7 +91,7 @@ def open_chat(settings: ModelSettings) -> HardenedChatOpenAI:
         base_url=settings.base_url or None,
         api_key=SecretStr(_key(settings)),
         timeout=settings.timeout_s,
-        max_retries=settings.retries,
+        max_retries=0,
         temperature=settings.temperature,
         use_responses_api=False,
         http_client=_http_client(settings),
@@ -108,17 +115,12 @@ def _key(settings: ModelSettings) -> str:
 
 
 def _http_client(settings: ModelSettings) -> httpx.Client:
-    """OpenAI's own client, without a proxy towards this machine, and with 409 final.
-
-    409 is how a rehearsal says that its script has no such turn; OpenAI's
-    client would ask again and again.
-    """
+    """OpenAI's own client, without a proxy towards this machine."""
     url = urlsplit(settings.base_url)
     return DefaultHttpxClient(
         timeout=settings.timeout_s,
         trust_env=url.hostname not in ("127.0.0.1", "localhost", "::1"),
         verify=certificates() if url.scheme != "http" else False,
-        event_hooks={"response": [_conflict_is_final]},
     )
 
 
@@ -128,26 +130,27 @@ def certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _conflict_is_final(response: httpx.Response) -> None:
-    if response.status_code == httpx.codes.CONFLICT:
-        response.headers["x-should-retry"] = "false"
-
-
 def complete(chat: HardenedChatOpenAI, body: dict[str, Any]) -> dict[str, Any]:
     """Send `body` (messages, tools, tool_choice); the answer as plain data.
 
     The reply has `say`, `calls` (id, name, arguments as text), `finish`,
     `refusal` and `usage` (prompt, completion, total, cached; zeros when the
-    server does not tell). Raises ToolChoiceRejected, ContextOverflow,
-    RateLimited, and ModelUnreachable for all that a person has to mend.
+    server does not tell). Raises ToolChoiceRejected, ContextOverflow, Trouble,
+    and ModelUnreachable for all that a person has to mend.
     """
     try:
         # Through extra_body, because the SDK walks `messages` in Python: 0.35 ms a message.
         answer = chat.invoke([HumanMessage("")], extra_body=body)
-    except openai.RateLimitError as error:
-        raise _busy(error, chat) from error
     except openai.BadRequestError as error:
         raise _rejected(error, chat) from error
+    except openai.APIStatusError as error:
+        raise _passing(error, chat) or _unreachable(error, chat) from error
+    except openai.APITimeoutError as error:
+        what = f"{_place(chat)} did not answer in {chat.request_timeout} s"
+        raise Trouble("failed", what) from error
+    except openai.APIConnectionError as error:
+        what = f"{_place(chat)} cannot be reached: {_cut(error.__cause__ or error)}"
+        raise Trouble("failed", what) from error
     except openai.APIError as error:
         raise _unreachable(error, chat) from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -186,16 +189,41 @@ def _usage(usage: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def _busy(error: openai.RateLimitError, chat: HardenedChatOpenAI) -> Exception:
-    if error.code == "insufficient_quota":
-        return ModelUnreachable(
-            f"{_place(chat)} says that the quota is used up: {_cut(error)}",
-            mend="add credit to the account or use another key; nothing was lost",
-        )
+def _passing(error: openai.APIStatusError, chat: HardenedChatOpenAI) -> Trouble | None:
+    """The trouble that a status tells of; None when waiting would not help."""
+    status, wait_s = error.status_code, retry_after_s(error.response.headers)
+    if status == httpx.codes.TOO_MANY_REQUESTS and error.code != "insufficient_quota":
+        return Trouble("busy", f"{_place(chat)} is busy (HTTP 429)", wait_s)
+    if status == httpx.codes.REQUEST_TIMEOUT or status >= 500:
+        return Trouble("failed", f"{_place(chat)} failed (HTTP {status}): {_cut(error)}", wait_s)
+    return None
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Seconds that the server asks to wait: milliseconds, seconds or an HTTP date; 0: none."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            asked = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return asked if 0 < asked < math.inf else 0.0
     try:
-        return RateLimited(max(0.0, float(error.response.headers.get("retry-after", ""))))
-    except ValueError:
-        return RateLimited(0.0)
+        moment = parsedate_to_datetime(headers.get("retry-after", ""))
+        now = _server_time(headers)
+    except (ValueError, TypeError):
+        return 0.0
+    if moment.tzinfo is None:  # `-0000`: UTC, says RFC 5322
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _server_time(headers: Mapping[str, str]) -> datetime:
+    """The server's own clock where it tells: a date means a moment of that clock."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return datetime.now(UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _rejected(error: openai.BadRequestError, chat: HardenedChatOpenAI) -> Exception:
@@ -216,22 +244,16 @@ def refused(chat: HardenedChatOpenAI, error: BaseException) -> ModelUnreachable:
 
 
 def _unreachable(error: openai.APIError, chat: HardenedChatOpenAI) -> ModelUnreachable:
-    place, tries = _place(chat), f"after {(chat.max_retries or 0) + 1} tries"
+    place = _place(chat)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         what = f"{place} does not accept the key: {_cut(error)}"
         mend = "check the environment variable named by [model] api_key_env"
     elif isinstance(error, openai.NotFoundError):
         what = f"{place} does not know what was asked for: {_cut(error)}"
         mend = "check [model] name and base_url in wavecrew.toml"
-    elif isinstance(error, openai.APITimeoutError):
-        what = f"{place} did not answer in {chat.request_timeout} s, {tries}"
-        mend = "raise [model] timeout_s, or try again later"
-    elif isinstance(error, openai.APIConnectionError):
-        what = f"{place} cannot be reached, {tries}: {_cut(error.__cause__ or error)}"
-        mend = "check [model] base_url and the network"
-    elif isinstance(error, openai.InternalServerError):
-        what = f"{place} failed {tries}: {_cut(error)}"
-        mend = "the provider has a problem; try again later"
+    elif isinstance(error, openai.RateLimitError):
+        what = f"{place} says that the quota is used up: {_cut(error)}"
+        mend = "add credit to the account or use another key; nothing was lost"
     else:
         what = f"{place} did not serve the request: {_cut(error)}"
         mend = "the message above says what the server expects"

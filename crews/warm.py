@@ -26,7 +26,16 @@ from tools.output import Outputs
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.plan.settings import Limits, ModelSettings, SandboxSettings
-from wavecrew.run.wire import Assignment, Granted, Noted, Reply, Request, Reserve, WorkspacePlace
+from wavecrew.run.wire import (
+    Assignment,
+    Granted,
+    Noted,
+    Reply,
+    Request,
+    Reserve,
+    Settle,
+    WorkspacePlace,
+)
 
 MOST_TRIES = 3
 _REPORT = {"name": "report", "arguments": json.dumps({"summary": "warm"})}
@@ -51,10 +60,11 @@ def warm_up(home: Path) -> None:
     EnvironmentBroken when it does not end as it must: then no attempt would.
     """
     provider.certificates()
-    for _ in range(MOST_TRIES):
-        outcome, served = _tried(home)
+    outcome, served = _tried(home)
+    for _ in range(MOST_TRIES - 1):
         if outcome.outcome == "passed" or served:
             break
+        outcome, served = _tried(home)
     if outcome.outcome != "passed":
         raise EnvironmentBroken(
             f"a conversation with nobody ended as {outcome.outcome!r}: {outcome.detail}",
@@ -145,7 +155,17 @@ class _OneAnswer(BaseHTTPRequestHandler):
 
 
 class _Agreeable:
-    """An engine that grants everything and notes everything."""
+    """An engine that notes everything and grants everything, but no second try: whether a call
+    is tried again is the engine's to say, and a server that was killed does not come back."""
+
+    def __init__(self) -> None:
+        self._trouble = ""
 
     def ask(self, request: Request) -> Reply:
-        return Granted(granted=True) if isinstance(request, Reserve) else Noted()
+        if isinstance(request, Settle):
+            self._trouble = request.why
+        if not isinstance(request, Reserve):
+            return Noted()
+        if self._trouble:
+            return Granted(granted=False, reason=f"its server is gone: {self._trouble}")
+        return Granted(granted=True)

@@ -7,11 +7,8 @@ replay's own. The engine's landing and submission code runs on it unchanged.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +24,7 @@ from wavecrew.journal.state import RunState, apply
 from wavecrew.journal.trace import JournalUnreadable
 from wavecrew.plan.settings import Budget
 from wavecrew.run.budget import Purse
+from wavecrew.run.hold import hold_shared
 from wavecrew.run.parts import Parts
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.sandbox import open_sandbox
@@ -160,19 +158,13 @@ def hold_still(folder: RunFolder) -> int:
     UsageError when an engine is at work on it. Nothing is written.
     """
     try:
-        descriptor = os.open(folder.root / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        return hold_shared(
+            folder.root / "lock",
+            f"run {folder.run!r} is at work",
+            mend="wait until it has ended, or stop it",
+        )
     except OSError as error:
         raise JournalUnreadable("the run never started", where=str(folder.root)) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UsageError(
-            f"run {folder.run!r} is at work",
-            where=str(folder.root),
-            mend="wait until it has ended, or stop it",
-        ) from None
-    return descriptor
 
 
 def make_world(
@@ -201,7 +193,7 @@ def make_world(
         log=log,
         state=RunState(),
         host=NoAgents(),
-        purse=Purse(Budget(), clock=time.monotonic),
+        purse=Purse(Budget()),
         sockets=scratch,
         clock=clock,
     )

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from crews.provider import retry_after_s
 from wavecrew.journal.attempt import read_records
-from wavecrew.run.wire import Granted, Reserve, Settle
+from wavecrew.run.wire import Granted, Reserve, Settle, Step
 
 
 @pytest.fixture
@@ -68,13 +69,77 @@ def test_dropped_connections_are_tried_again(desk, say, done):
     assert desk.run().outcome == "passed"
 
 
-def test_a_server_that_is_not_there_is_named(desk):
-    desk.settings = desk.settings.model_copy(
-        update={"base_url": "http://127.0.0.1:9/v1", "retries": 0}
-    )
-    outcome = desk.run()
-    assert outcome.outcome == "model_failed"
-    assert "cannot be reached" in outcome.detail
+def test_a_server_that_is_not_there_is_named_to_the_engine_which_decides(desk):
+    desk.settings = desk.settings.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})
+    desk.line.granted = [
+        Granted(granted=True),
+        Granted(granted=True),
+        Granted(granted=False, reason="the provider did not serve a call for 30 minutes"),
+    ]
+    assert desk.run().outcome == "out_of_budget"
+    troubles = [settle for settle in desk.line.all(Settle) if settle.trouble]
+    assert [settle.trouble for settle in troubles] == ["failed", "failed"]
+    assert "cannot be reached" in troubles[0].why
+
+
+@pytest.mark.parametrize("status", [429, 408, 500, 502, 503, 529])
+def test_trouble_that_passes_is_tried_again_once_the_engine_grants_it(desk, say, done, status):
+    desk.line.gated = [say.gated(True)]
+    desk.model.answers = [say.failure(status, headers={"retry-after": "7"})] * 3 + [done]
+    assert desk.run().outcome == "passed"
+    troubles = [settle for settle in desk.line.all(Settle) if settle.trouble]
+    kind = "busy" if status == 429 else "failed"
+    assert [(s.trouble, s.retry_after_s) for s in troubles] == [(kind, 7)] * 3
+    assert len(desk.line.all(Reserve)) == len(desk.model.requests) == 4
+    assert desk.line.all(Step)[-2].tries == 4
+
+
+def test_a_try_that_hangs_is_over_after_its_time_and_tried_again(desk, say, done):
+    desk.settings = desk.settings.model_copy(update={"timeout_s": 0.2})
+    desk.line.gated = [say.gated(True)]
+    desk.model.answers = [{"hang": True}, done]
+    assert desk.run().outcome == "passed"
+    (trouble,) = [settle for settle in desk.line.all(Settle) if settle.trouble]
+    assert "did not answer in 0.2 s" in trouble.why
+    assert trouble.took_s >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after": "-3"}, 0),
+        ({"retry-after": "inf"}, 0),
+        ({"retry-after": "nan"}, 0),
+        ({"retry-after": "soon"}, 0),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT",
+                "date": "Wed, 21 Oct 2026 07:28:00 GMT",
+            },
+            30,
+        ),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 -0000", "date": "yesterday"}, 0),
+    ],
+)
+def test_retry_after_comes_as_seconds_milliseconds_or_a_date(headers, seconds):
+    assert retry_after_s(headers) == seconds
+
+
+def test_while_the_engine_says_not_yet_the_attempt_asks_again_and_calls_nobody(
+    desk, say, done, monkeypatch
+):
+    waited: list[float] = []
+    monkeypatch.setattr("crews.attempt.time.sleep", waited.append)
+    desk.line.granted = [Granted(granted=False, wait_s=wait) for wait in (3.0, 60.0, 0.5)]
+    desk.line.gated = [say.gated(True)]
+    desk.model.answers = [done]
+    assert desk.run().outcome == "passed"
+    assert waited == [3.0, 60.0, 0.5]
+    assert len(desk.model.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -156,11 +221,9 @@ def test_budget_is_reserved_before_and_settled_after_each_call(desk, say, done):
     desk.run()
     money = [request for request in desk.line.asked if isinstance(request, Reserve | Settle)]
     assert [type(request) for request in money] == [Reserve, Settle, Reserve, Settle]
-    assert all(isinstance(r, Settle) or r.tokens > 2000 for r in money)
-    assert [(s.tokens, s.reserved) for s in desk.line.all(Settle)] == [
-        (110, money[0].tokens),
-        (110, money[2].tokens),
-    ]
+    assert all(isinstance(r, Settle) or (r.prompt > 50 and r.answer == 4000) for r in money)
+    assert [(s.prompt, s.answer, s.trouble) for s in desk.line.all(Settle)] == [(100, 10, "")] * 2
+    assert [s.tokens for s in desk.line.all(Step) if s.what == "model"] == [110, 110]
 
 
 def test_a_refused_reservation_ends_the_attempt_before_the_call(desk):
@@ -186,7 +249,7 @@ def test_the_engines_rate_limit_is_waited_for(desk, say, done, monkeypatch):
 def test_a_failed_call_gives_its_reservation_back(desk, say):
     desk.model.answers = [say.failure(401)]
     desk.run()
-    assert [settle.tokens for settle in desk.line.all(Settle)] == [0]
+    assert desk.line.all(Settle) == [Settle()]
 
 
 def test_a_server_that_tells_no_usage_is_counted_by_the_estimate(desk, say, done):
@@ -194,7 +257,8 @@ def test_a_server_that_tells_no_usage_is_counted_by_the_estimate(desk, say, done
     del done["body"]["usage"]
     desk.model.answers = [done]
     outcome = desk.run()
-    assert outcome.tokens == desk.line.all(Reserve)[0].tokens
+    reserved = desk.line.all(Reserve)[0]
+    assert outcome.tokens == reserved.prompt + reserved.answer
 
 
 def test_what_the_model_says_beside_its_calls_stays_in_the_conversation(desk, say, done):

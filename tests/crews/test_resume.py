@@ -29,10 +29,9 @@ def test_a_finished_attempt_replays_without_a_single_call(desk, say):
 
 def test_the_workspace_goes_back_to_the_last_snapshot_before_the_first_new_exchange(desk, say):
     desk.line.gated = [say.gated(True)]
-    desk.model.answers = [say.turn(say.call("append", {"text": "kept"})), say.failure(500)]
+    desk.model.answers = [say.turn(say.call("append", {"text": "kept"})), say.failure(401)]
     assert desk.run().outcome == "model_failed"
     desk.workspace.append(" and half of something")  # a tool that was cut in the middle
-    desk.model.answers = [*desk.model.answers[:1], *[say.failure(500)] * 2]
     desk.model.answers.append(say.turn(say.call("submit", {"summary": "s"})))
     assert desk.run().outcome == "passed"
     assert desk.workspace.restored == ["tree-4"]
@@ -41,10 +40,10 @@ def test_the_workspace_goes_back_to_the_last_snapshot_before_the_first_new_excha
 
 def test_an_attempt_that_changed_nothing_goes_back_to_where_it_started(desk, say):
     desk.workspace.append("base")
-    desk.model.answers = [say.failure(500)]
+    desk.model.answers = [say.failure(401)]
     desk.run()
     desk.workspace.append("stray")
-    desk.model.answers = [say.failure(500)]
+    desk.model.answers = [say.failure(401)]
     desk.run()
     assert desk.workspace.text == "base"
 
@@ -52,7 +51,7 @@ def test_an_attempt_that_changed_nothing_goes_back_to_where_it_started(desk, say
 def test_submissions_go_on_counting_after_a_resume(desk, say):
     desk.line.gated = [say.gated(False), say.gated(True)]
     submit = say.turn(say.call("submit", {"summary": "s"}))
-    desk.model.answers = [submit, say.failure(500)]
+    desk.model.answers = [submit, say.failure(401)]
     assert desk.run().outcome == "model_failed"
     desk.model.answers = [*[submit] * 4]
     assert desk.run().outcome == "passed"
@@ -61,7 +60,7 @@ def test_submissions_go_on_counting_after_a_resume(desk, say):
 
 
 def test_a_role_that_was_changed_between_is_told_and_not_followed(desk, say):
-    desk.model.answers = [say.turn(say.call("append", {"text": "x"})), say.failure(500)]
+    desk.model.answers = [say.turn(say.call("append", {"text": "x"})), say.failure(401)]
     desk.run()
     desk.role = desk.role.model_copy(update={"goal": "Something else"})
     outcome = desk.run()
@@ -104,7 +103,7 @@ def test_a_stop_before_the_first_call_parks_and_leaves_a_journal_to_resume(desk,
 
 
 def test_two_conversations_never_share_a_journal(desk, say):
-    desk.model.answers = [say.turn(say.call("look")), say.failure(500)]
+    desk.model.answers = [say.turn(say.call("look")), say.failure(401)]
     desk.run()
     _, attempt, *_ = desk.open()
     with pytest.raises(JournalDiverged):

@@ -16,8 +16,10 @@ from crewai import Agent
 from langchain_openai import ChatOpenAI
 from pydantic import ValidationError
 
+from crews.conversation import hold
 from crews.endings import OutOfTime
 from wavecrew.plan.settings import ModelSettings
+from wavecrew.run.wire import Granted
 
 
 def test_1_a_bare_chat_openai_is_refused_and_ours_asks_for_native_tools(desk, say):
@@ -88,7 +90,6 @@ def test_3_no_crew_waits_for_a_lock_of_another_process_or_writes_a_database(
 def test_4_time_that_is_up_ends_the_call_in_flight(desk, say):
     desk.model.answers = [{"hang": True}]
     assignment, attempt, context, registry = desk.open()
-    from crews.conversation import hold
 
     def alarm(*_: object) -> None:
         attempt.stop.ask("out_of_time")
@@ -115,8 +116,6 @@ def test_4_time_that_is_up_between_two_steps_lets_no_tool_run(desk, say):
         attempt.stop.asked.set()
         return say.turn(say.call("append", {"text": "late"}))
 
-    from crews.conversation import hold
-
     desk.model.answers = [stop_then_answer]
     outcome = hold(assignment, attempt, context, registry)
     attempt.journal.close()
@@ -126,10 +125,10 @@ def test_4_time_that_is_up_between_two_steps_lets_no_tool_run(desk, say):
 
 def test_5_retries_do_not_multiply_and_no_tool_runs_twice(desk, say):
     desk.model.answers = [say.turn(say.call("append", {"text": "once"})), say.failure(500)]
-    outcome = desk.run()
-    assert outcome.outcome == "model_failed"
-    assert "failed after 2 tries" in outcome.detail
-    assert len(desk.model.requests) == 1 + 2  # settings: one retry
+    patience = Granted(granted=False, reason="the provider did not serve a call")
+    desk.line.granted = [Granted(granted=True)] * 4 + [patience]
+    assert desk.run().outcome == "out_of_budget"
+    assert len(desk.model.requests) == 1 + 3  # one request for each reservation granted
     assert desk.workspace.text == "once"
 
 
@@ -141,6 +140,27 @@ def test_5_rate_limited_is_not_failed(desk, say):
     assert outcome.outcome == "passed", outcome
     assert outcome.model_calls == 1
     assert len(desk.model.requests) == 6
+
+
+def test_5_what_a_provider_cost_in_time_is_not_the_attempts(desk, say):
+    """Three tries that hang for 0.3 s each, under an alarm of 0.7 s: the attempt still ends well."""
+    desk.settings = desk.settings.model_copy(update={"timeout_s": 0.3})
+    desk.line.gated = [say.gated(True)]
+    desk.line.granted = [Granted(granted=False, wait_s=0.4)]
+    done = say.turn(say.call("submit", {"summary": "s"}))
+    desk.model.answers = [{"hang": True}] * 3 + [done]
+    assignment, attempt, context, registry = desk.open()
+    before = signal.signal(signal.SIGALRM, lambda *_: attempt.stop.ask("out_of_time"))
+    signal.setitimer(signal.ITIMER_REAL, 0.7)
+    try:
+        outcome = hold(assignment, attempt, context, registry)
+        left_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        attempt.journal.close()
+    assert outcome.outcome == "passed"
+    assert left_s > 0
 
 
 def test_6_steps_that_are_used_up_are_an_outcome_and_no_answer_is_forced(desk, say):

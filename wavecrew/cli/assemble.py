@@ -8,16 +8,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavecrew.journal.ledger import Ledger, MemoryLedger, PostgresLedger
 from wavecrew.journal.log import EventLog, SqliteEventLog
 from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.records import PostgresRecords, Records
 from wavecrew.journal.shelf import FolderShelf, PostgresShelf, Shelf
 from wavecrew.journal.state import apply, fold
 from wavecrew.run.again import again
-from wavecrew.run.budget import Purse
+from wavecrew.run.budget import Purse, spending
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Prices
 from wavecrew.run.spec import RunFolder, RunSpec
+from wavecrew.run.traffic import Pace
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.mirror import Mirror
@@ -30,17 +33,25 @@ class Books:
 
     log: EventLog
     shelf: Shelf
+    ledger: Ledger
+    """What agents have reserved, and how the calls to the provider go."""
     records: Records | None = None
     """The lines of journals, where another machine finds them."""
 
     @classmethod
     def local(cls, spec: RunSpec, folder: RunFolder) -> Books:
-        return cls(SqliteEventLog(folder.events, spec.run), FolderShelf(folder.root))
+        log = SqliteEventLog(folder.events, spec.run)
+        return cls(log, FolderShelf(folder.root), MemoryLedger())
 
     @classmethod
     def shared(cls, url: str, run: str) -> Books:
         """DatabaseLost, DatabaseRefused."""
-        return cls(PostgresEventLog(url, run), PostgresShelf(url, run), PostgresRecords(url, run))
+        return cls(
+            PostgresEventLog(url, run),
+            PostgresShelf(url, run),
+            PostgresLedger(url, run),
+            PostgresRecords(url, run),
+        )
 
 
 def real_parts(
@@ -73,10 +84,12 @@ def real_parts(
         host=ProcessHost(folder.root / "host", keys=(settings.model.api_key_env,)),
         purse=Purse(
             settings.budget,
-            clock=time.monotonic,
-            requests_per_minute=settings.model.requests_per_minute,
-            tokens=state.tokens,
-            model_calls=state.model_calls,
+            spent=spending(state.account, reading),
+            refresh=log.refresh,
+            ledger=books.ledger,
+            pace=Pace.of(settings.model, settings.limits.agents),
+            prices=Prices(settings.model, is_rehearsal=bool(spec.rehearsal)),
+            changes=state.provider.changes,
         ),
         sockets=Path(tempfile.mkdtemp(prefix="s")),
         clock=lambda: int(time.time()),

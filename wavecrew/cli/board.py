@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from wavecrew.cli.closing import summary
-from wavecrew.cli.lines import count, elapsed, many, plain_line
+from wavecrew.cli.lines import (
+    cost,
+    count,
+    elapsed,
+    many,
+    money,
+    plain_line,
+    provider,
+    task_cost,
+)
 from wavecrew.cli.phases import bar, draw_phases
 from wavecrew.cli.sheet import Part, Screen, Sheet
-from wavecrew.journal.state import RunState, SyncState, TaskState
+from wavecrew.journal.state import RunState, SyncState
+from wavecrew.journal.tasks import TaskState
 from wavecrew.journal.views import collision_text
 
 if TYPE_CHECKING:
@@ -47,6 +57,8 @@ def render(
         _head(sheet, state, now)
         draw_phases(sheet, state, folded=level >= 2)
         _counts(sheet, state, budget)
+        if busy := provider(state, now):
+            sheet.add((busy, "yellow"))
         _in_progress(sheet, state, now)
         _blocked(sheet, state)
         _waiting(sheet, state, waiting)
@@ -60,6 +72,8 @@ def render(
 
 def waits_for(state: RunState, task: TaskState) -> str:
     """Why a waiting task does not run, for people: `1.1, 1.4 (blocked), sync point s1`."""
+    if task.held:
+        return task.held
     open_ends = [other for other in task.depends_on if other not in state.merged]
     parts = [f"{other} (blocked)" if other in state.blocked else other for other in open_ends]
     parts += [f"sync point {s.id}" for s in _held_by(state, task)]
@@ -97,9 +111,11 @@ def _counts(sheet: Sheet, state: RunState, budget: Budget | None) -> None:
         f"Tasks Remaining: {total - merged - len(active)}",
     )
     tokens, calls = (budget.tokens, budget.model_calls) if budget else (0, 0)
+    limit = f" of {money(budget.money)}" if budget and budget.money else ""
     sheet.flow(
         f"Budget: {_of(state.tokens, tokens)} tokens",
         f"{_of(state.model_calls, calls)} model calls",
+        f"{cost(state)}{limit}",
         f"integration {state.tip[:10]}" if state.tip else "",
     )
 
@@ -116,7 +132,8 @@ def _in_progress(sheet: Sheet, state: RunState, now: datetime | str) -> None:
     wide = _widths(sheet, state)
     for task in active:
         again = f"attempt {task.attempt}, " if task.attempt > 1 else ""
-        used = f", {count(task.tokens)} tokens" if sheet.width >= 100 else ""
+        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
+        used = f", {count(task.tokens)} tokens{paid}" if sheet.width >= 100 else ""
         sheet.add(
             *_name(sheet, task, wide, "cyan"),
             sheet.fit(task.role, wide[2]),

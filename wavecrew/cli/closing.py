@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 
-from wavecrew.cli.lines import count, elapsed, many
+from wavecrew.cli.lines import cost, count, elapsed, many, task_cost
 from wavecrew.cli.sheet import Screen, Sheet
-from wavecrew.journal.state import RunState, SyncState, TaskState
+from wavecrew.journal.state import RunState, SyncState
+from wavecrew.journal.tasks import TaskState
 
 _OUTCOMES = {
     "": "still running",
@@ -43,11 +44,11 @@ def draw(state: RunState, width: int) -> Screen:
     sheet = Sheet(width)
     tasks = list(state.tasks.values())
     _head(sheet, state)
-    _merged(sheet, [task for task in tasks if task.status == "merged"])
+    _merged(sheet, state, [task for task in tasks if task.status == "merged"])
     blocked = [task for task in tasks if task.status == "blocked"]
-    _unmerged(sheet, "Blocked, a person decides", blocked, "red")
+    _unmerged(sheet, state, "Blocked, a person decides", blocked, "red")
     rest = [task for task in tasks if task.status not in ("merged", "blocked")]
-    _unmerged(sheet, "Not merged", rest, "")
+    _unmerged(sheet, state, "Not merged", rest, "")
     if state.syncs:
         sheet.heading("Sync points")
         for sync in state.syncs.values():
@@ -64,6 +65,7 @@ def _head(sheet: Sheet, state: RunState) -> None:
     model = f"{state.model}, a rehearsal" if state.rehearsal else state.model
     parts = [
         f"{len(state.merged)} of {many(len(state.tasks), 'task')} merged",
+        cost(state),
         f"{count(state.tokens)} tokens",
         many(state.model_calls, "model call"),
         f"model {model}",
@@ -74,27 +76,33 @@ def _head(sheet: Sheet, state: RunState) -> None:
     sheet.flow(*parts, gap=" · ")
 
 
-def _merged(sheet: Sheet, tasks: list[TaskState]) -> None:
+def _merged(sheet: Sheet, state: RunState, tasks: list[TaskState]) -> None:
     if tasks:
         sheet.heading("Merged")
     wide = max((cell_len(task.id) for task in tasks), default=0)
     for task in tasks:
         again = f"  {task.attempt} attempts" if task.attempt > 1 else ""
+        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
+        used = f"  {count(task.tokens)} tokens{paid}" if task.tokens else ""
         sheet.add(
             "  ",
             (sheet.fit(task.id, wide), "green"),
             f"  {task.commit[:10]}  {task.title}",
-            (f"  {task.role}{again}", "dim"),
+            (f"  {task.role}{again}{used}", "dim"),
             (f"  {task.evidence}" if task.evidence else "", "dim"),
         )
 
 
-def _unmerged(sheet: Sheet, title: str, tasks: list[TaskState], style: str) -> None:
+def _unmerged(
+    sheet: Sheet, state: RunState, title: str, tasks: list[TaskState], style: str
+) -> None:
     if tasks:
         sheet.heading(title)
     for task in tasks:
-        sheet.add("  ", (task.id, style), f"  {task.title}", (f"  {task.role}", "dim"))
-        if why := task.changed_reason or task.last:
+        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
+        used = f"  {count(task.tokens)} tokens{paid}" if task.tokens else ""
+        sheet.add("  ", (task.id, style), f"  {task.title}", (f"  {task.role}{used}", "dim"))
+        if why := task.held or task.changed_reason or task.last:
             sheet.paragraph(why, indent=6)
         if task.rules:
             sheet.paragraph(f"newest gate: {', '.join(task.rules)}", indent=6)

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from wavecrew.journal import events as e
-from wavecrew.journal.state import Collision
+from wavecrew.journal.account import RUN, Spent
+from wavecrew.journal.state import RunState
+from wavecrew.journal.tasks import Collision
 from wavecrew.journal.views import collision_text
 
 Titles = Mapping[str, str]
@@ -53,6 +55,39 @@ def count(number: int) -> str:
         if number >= unit:
             return f"{int(number * 10 / unit) / 10:g}{name}"
     return str(number)
+
+
+def money(usd: float) -> str:
+    """`0 USD`, `0.0042 USD`, `1.25 USD`, `130 USD`: four digits below ten cents, else cents."""
+    if not usd:
+        return "0 USD"
+    return f"{usd:.4f} USD" if usd < 0.1 else f"{usd:.2f} USD" if usd < 100 else f"{usd:.0f} USD"
+
+
+def cost(state: RunState) -> str:
+    """What the run has cost so far."""
+    if state.rehearsal:
+        return "0 USD (rehearsal)"
+    return money(state.account.spent.get(RUN, Spent()).cost_usd)
+
+
+def task_cost(state: RunState, task: str) -> str:
+    """What a task has cost, all attempts together; empty where nothing was paid."""
+    usd = state.account.spent.get(f"task/{task}", Spent()).cost_usd
+    return money(usd) if usd else ""
+
+
+def provider(state: RunState, now: str | datetime) -> str:
+    """`provider busy: 3 of 10 calls at once, next try in 12 s: ...`; empty when all is well."""
+    one = state.provider
+    if not one.is_busy:
+        return ""
+    how = "down, probed by one call at a time" if one.is_down else "busy"
+    slots = "" if one.is_down else f": {one.limit} of {one.agents} calls at once"
+    end = datetime.fromisoformat(now) if isinstance(now, str) else now
+    wait_s = (datetime.fromisoformat(one.next_at) - end).total_seconds() if one.next_at else 0
+    soon = f", next try in {wait_s:.0f} s" if wait_s >= 1 else ""
+    return f"provider {how}{slots}{soon} ({one.why})"
 
 
 def many(number: int, noun: str) -> str:
@@ -117,6 +152,26 @@ def _task_completed(fact: e.TaskCompleted, titles: Titles) -> str:
 
 def _agent_step(fact: e.AgentStep, titles: Titles) -> None:
     return None
+
+
+def _crew_step(fact: e.CrewStep, titles: Titles) -> None:
+    return None
+
+
+def _provider_changed(fact: e.ProviderChanged, titles: Titles) -> str:
+    how = "is down; one call at a time probes it" if fact.is_down else ""
+    slots = f"{fact.limit} of {fact.agents} calls at once"
+    counts = f"{fact.tries} requests so far, {fact.refused} were answered 429, {fact.failed} failed"
+    why = f": {fact.why}" if fact.why else ""
+    return f"Provider {how or slots}{why} ({counts})"
+
+
+def _task_held(fact: e.TaskHeld, titles: Titles) -> str:
+    return f"{_named(fact.task, titles)} is held: {fact.reason}; its work is kept"
+
+
+def _task_freed(fact: e.TaskFreed, titles: Titles) -> str:
+    return f"{_named(fact.task, titles)} goes on"
 
 
 def _gate_finished(fact: e.GateFinished, titles: Titles) -> str:
@@ -195,6 +250,10 @@ _LINES: dict[type[e.Fact], Callable[[Any, Titles], str | None]] = {
     e.RolledBack: _rolled_back,
     e.TaskStarted: _task_started,
     e.AgentStep: _agent_step,
+    e.CrewStep: _crew_step,
+    e.ProviderChanged: _provider_changed,
+    e.TaskHeld: _task_held,
+    e.TaskFreed: _task_freed,
     e.GateFinished: _gate_finished,
     e.AttemptEnded: _attempt_ended,
     e.LandingQueued: _landing_queued,

@@ -6,7 +6,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from wavecrew.cli.sheet import Part, Sheet
-from wavecrew.journal.state import RunState, TaskState
+from wavecrew.journal.state import RunState
+from wavecrew.journal.tasks import TaskState
 
 BAR = 10
 TWO_COLUMNS = 110

@@ -40,6 +40,7 @@ from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
 from wavecrew.run.leftovers import sweep_leases, sweep_run
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Prices, check_prices
 from wavecrew.run.reconcile import reconcile
 from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec, new_folder
@@ -208,8 +209,10 @@ def _model(spec: RunSpec) -> Iterator[RunSpec]:
             yield with_model(spec, model)
         return
     model = resolve_model(spec.settings.model, os.environ)
+    spec = with_model(spec, model)
+    check_prices(spec.settings, Prices(model), spec.models)
     check_endpoint(model, os.environ)
-    yield with_model(spec, model)
+    yield spec
 
 
 def with_model(spec: RunSpec, model: object) -> RunSpec:

@@ -314,10 +314,13 @@ def _model(spec: RunSpec, port: int = 0) -> Iterator[RunSpec]:
             yield with_model(spec, spec.settings.model.model_copy(update=named))
         return
     from wavecrew.run.endpoint import resolve
+    from wavecrew.run.prices import Prices, check_prices
 
     # The key is the workers' to have; without one here, theirs is asked for when they join.
     own = spec.settings.model.api_key_env
-    yield with_model(spec, resolve(spec.settings.model, {own: "theirs"} | dict(os.environ)))
+    spec = with_model(spec, resolve(spec.settings.model, {own: "theirs"} | dict(os.environ)))
+    check_prices(spec.settings, Prices(spec.settings.model), spec.models)
+    yield spec
 
 
 def _port(spec: RunSpec) -> int:

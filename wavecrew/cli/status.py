@@ -10,7 +10,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from wavecrew.cli.lines import cost, money, provider, task_cost
 from wavecrew.cli.runs import named, newest, runs_root, state_of
+from wavecrew.journal.account import CREW
+from wavecrew.journal.log import utc_now
 from wavecrew.journal.state import RunState
 from wavecrew.journal.views import collision_text
 
@@ -35,13 +38,24 @@ def status_text(state: RunState) -> str:
     lines = [
         f"Run {state.run}: {state.plan} - {how}",
         f"{done}/{len(state.tasks)} tasks merged; {state.model_calls} model calls, "
-        f"{state.tokens} tokens; model {state.model}; sandbox {state.sandbox}",
+        f"{state.tokens} tokens, {cost(state)}; model {state.model}; sandbox {state.sandbox}",
         f"Integration branch {state.integration.removeprefix('refs/heads/')} at {state.tip[:12]}",
     ]
+    for node, spent in state.account.spent.items():
+        if node.startswith("wave/") or node == CREW:
+            name = "manager crew" if node == CREW else f"wave {node.removeprefix('wave/')}"
+            used = f"{spent.model_calls} model calls, {spent.tokens} tokens"
+            lines.append(f"{name}: {used}, {money(spent.cost_usd)}")
+    if busy := provider(state, utc_now()):
+        lines.append(busy)
     for task in state.tasks.values():
         why = f" - {task.changed_reason}" if task.status == "blocked" else ""
         last = f" ({task.last})" if task.last and task.status not in ("merged", "waiting") else ""
-        lines.append(f"[{SIGNS[task.status]}] {task.id} {task.title}: {task.status}{last}{why}")
+        held = f" - {task.held}" if task.held else ""
+        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
+        used = f"; {task.tokens} tokens{paid}" if task.tokens else ""
+        line = f"{task.id} {task.title}: {task.status}{last}{why}{held}{used}"
+        lines.append(f"[{SIGNS[task.status]}] {line}")
     lines += [f"Foreseen: {collision_text(one)}" for one in state.collisions]
     for sync in state.syncs.values():
         detail = f" - {sync.detail}" if sync.detail else ""

@@ -8,7 +8,6 @@ long as that takes. One run at a time, the oldest first.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -34,9 +33,9 @@ from wavecrew.errors import (
     DatabaseLost,
     EngineFault,
     EnvironmentBroken,
-    UsageError,
 )
 from wavecrew.journal.log import utc_now
+from wavecrew.run.hold import hold
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.roster import Roster, sign_of_life
 from wavecrew.run.scratch import sweep_scratch
@@ -235,17 +234,11 @@ class Supervisor:
 def _only_one(folder: Path) -> int:
     """The folder's lock; it goes with the process."""
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UsageError(
-            "another worker works in this folder",
-            where=str(folder),
-            mend="give each worker of a machine a --folder of its own",
-        ) from None
-    return descriptor
+    return hold(
+        folder / "lock",
+        "another worker works in this folder",
+        mend="give each worker of a machine a --folder of its own",
+    )
 
 
 def _sweep() -> None:

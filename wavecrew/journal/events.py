@@ -97,6 +97,52 @@ class AgentStep(Fact):
     """`model` or the tool's name."""
     brief: str
     tokens: int = 0
+    cost_usd: float = 0.0
+    """By the prices of that day; 0 in a rehearsal, and where no price is known."""
+    tries: int = 0
+    """HTTP requests that a model call took: 1, and one more for each 429, failure or time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrewStep(Fact):
+    """The same of the manager crew, which works on no task."""
+
+    key: ClassVar[tuple[str, ...]] = ("matter", "subject", "number", "step")
+    matter: str
+    """triage or sync."""
+    subject: str
+    """Task id or sync point id."""
+    number: int
+    """Attempt or round."""
+    step: int
+    what: str
+    brief: str
+    tokens: int = 0
+    cost_usd: float = 0.0
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChanged(Fact):
+    """How many calls go to the provider at once, after that has changed."""
+
+    key: ClassVar[tuple[str, ...]] = ("change",)
+    change: int
+    """1, 2, 3 ... over the whole run."""
+    limit: int
+    agents: int
+    """How many there would be without trouble."""
+    is_down: bool
+    """True while one call at a time only probes whether it is there again."""
+    why: str
+    """The newest trouble; empty when it was an answer that raised the limit."""
+    next_at: str
+    """No call goes out before; UTC, ISO 8601; empty: at once."""
+    tries: int
+    """HTTP requests since the engine started, and how many of them were answered 429 ..."""
+    refused: int
+    failed: int
+    """... or failed: 5xx, time-out, connection lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +261,29 @@ class TaskBlocked(Fact):
     role: str
     reason: str
     branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHeld(Fact):
+    """Its wave's budget is used up; its work is parked, and goes on once that is raised."""
+
+    key: ClassVar[tuple[str, ...]] = ("task", "hold")
+    task: str
+    hold: int
+    attempt: int
+    reason: str
+    tokens: int = 1
+    cost_usd: float = 0.0
+    """What the refused call might have taken; it goes on when there is room for so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFreed(Fact):
+    """A held task goes on with the same attempt."""
+
+    key: ClassVar[tuple[str, ...]] = ("task", "hold")
+    task: str
+    hold: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,25 @@
-"""The numbers that all engines of a run share, in PostgreSQL: rows by name, changed together.
+"""Where are the numbers that all agents of a run share? In rows by name, changed together.
 
-What the numbers mean is the business of budget and limits. Rows of one run
-are changed by one engine at a time, in order of arrival: every change touches
-the run's own row, so finer locks would only add ways to wait for each other.
+In memory for one engine, in PostgreSQL for many. What the numbers mean is the
+business of budget and limits. Rows of one run are changed by one engine at a
+time, in order of arrival: every change touches the run's own row, so finer
+locks would only add ways to wait for each other.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from wavecrew.journal.database import Database
 from wavecrew.journal.schema import key_of
 
 T = TypeVar("T")
-Rows = dict[str, dict[str, Any]]
-"""Name -> JSON values; an empty row is one that nobody has written yet."""
+Row = dict[str, Any]
+"""JSON values by name; empty when nobody has written it yet."""
+Rows = dict[str, Row]
 LOCK = "select pg_advisory_xact_lock(hashtextextended('wavecrew ledger ' || %s, 0))"
 READ = "select account, content from wavecrew.ledger where run = %s and account = any(%s)"
 CLEAR = "delete from wavecrew.ledger where run = %s and account = any(%s)"
@@ -24,6 +27,44 @@ WRITE = """
 insert into wavecrew.ledger (run, account, content) values (%s, %s, %s)
 on conflict (run, account) do update set content = excluded.content
 """
+
+
+class Ledger(Protocol):
+    """The shared numbers of one run."""
+
+    def change(self, names: Sequence[str], work: Callable[[Rows], T]) -> T:
+        """What `work` returns; the rows that it was given are stored as it leaves them.
+
+        Nobody else sees or changes these rows meanwhile, and when `work` raises, nothing is
+        stored. Others wait: `work` is short, and changes no row by another call. It may read
+        the log, of which nobody who changes a row holds the lock.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class MemoryLedger:
+    """One engine's ledger. Thread-safe; it ends with the process."""
+
+    def __init__(self) -> None:
+        self._rows: Rows = {}
+        self._lock = threading.Lock()
+
+    def change(self, names: Sequence[str], work: Callable[[Rows], T]) -> T:
+        """As in `Ledger`."""
+        with self._lock:
+            rows = {name: dict(self._rows.get(name, {})) for name in names}
+            result = work(rows)
+            for name, row in rows.items():
+                if row:
+                    self._rows[name] = row
+                else:
+                    self._rows.pop(name, None)
+            return result
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class PostgresLedger:
@@ -35,11 +76,7 @@ class PostgresLedger:
         self._run = run
 
     def change(self, names: Sequence[str], work: Callable[[Rows], T]) -> T:
-        """What `work` returns; the rows that it was given are stored as it leaves them.
-
-        Nobody else changes these rows meanwhile, and when `work` raises, nothing is stored. Other
-        engines wait: `work` is short and asks nothing of the database.
-        """
+        """As in `Ledger`; other engines count as others."""
         keys = {key_of(name): name for name in names}
         with self._database.transaction() as here:
             here.execute(LOCK, (self._run,))

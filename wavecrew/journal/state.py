@@ -11,83 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wavecrew.journal import events as e
-
-
-@dataclass(slots=True)
-class AttemptState:
-    """What came of one attempt so far."""
-
-    base: str = ""
-    """Commit its workspace was cut from."""
-    tree: str = ""
-    """Its newest submission that was judged."""
-    commit: str = ""
-    """Of its branch; empty unless its gate passed."""
-    summary: str = ""
-    """The agent's words for that branch."""
-    refused: int = 0
-    """Submissions that did not pass."""
-    is_landed: bool = False
-
-
-@dataclass(slots=True)
-class Collision:
-    """Two tasks whose branches would not go together as they are."""
-
-    one: str
-    """A task; empty: what has landed already."""
-    other: str
-    paths: list[str]
-    symbols: list[str]
-
-    def has(self, task: str) -> bool:
-        return task in (self.one, self.other)
-
-    def partner(self, task: str) -> str:
-        return self.other if task == self.one else self.one
-
-    @property
-    def where(self) -> str:
-        return ", ".join([*self.paths, *self.symbols])
-
-
-@dataclass(slots=True)
-class TaskState:
-    id: str
-    title: str
-    role: str
-    wave: str = ""
-    phase: str = ""
-    group: str = ""
-    estimate_h: float | None = None
-    depends_on: list[str] = field(default_factory=list)
-    status: str = "waiting"
-    """waiting, running, gating (submitted and passed, not landed yet), merged, blocked."""
-    attempt: int = 0
-    steps: int = 0
-    tokens: int = 0
-    submissions: int = 0
-    last: str = ""
-    """What it did last, in a few words."""
-    rules: list[str] = field(default_factory=list)
-    """What the newest gate found."""
-    commit: str = ""
-    """The merge commit once merged, else the branch's commit once its gate passed."""
-    branch: str = ""
-    summary: str = ""
-    """What the agent says it did, from its accepted submission."""
-    evidence: str = ""
-    """The newest report, relative to the run's folder."""
-    changed_reason: str = ""
-    """Why it was sent back or blocked."""
-    started_at: str = ""
-    ended_at: str = ""
-    attempts: dict[int, AttemptState] = field(default_factory=dict)
-    """Attempt number -> what came of it."""
-    queued: int = 0
-    """The event with which its branch joined the merge queue; 0: it waits for no landing."""
-    is_sent_back: bool = False
-    """It landed, and is to be mended; until the next attempt starts."""
+from wavecrew.journal.account import CREW, RUN, Account, nodes_of
+from wavecrew.journal.provider import ProviderState
+from wavecrew.journal.tasks import AttemptState, Collision, TaskState
 
 
 @dataclass(slots=True)
@@ -125,6 +51,8 @@ class RunState:
     exit_code: int | None = None
     tokens: int = 0
     model_calls: int = 0
+    account: Account = field(default_factory=Account)
+    provider: ProviderState = field(default_factory=ProviderState)
     pauses: int = 0
     rollbacks: int = 0
     started_at: str = ""
@@ -177,6 +105,7 @@ def fold(log: Iterable[e.Event]) -> RunState:
 def apply(state: RunState, event: e.Event) -> None:
     """Take one event into `state`, in place."""
     state.run, state.seq = event.run, event.seq
+    state.account.tick(event.at)
     _FOLDS[type(event.fact)](state, event.fact, event.at)
 
 
@@ -190,6 +119,7 @@ def _run_started(state: RunState, fact: e.RunStarted, at: str) -> None:
 
 def _run_paused(state: RunState, fact: e.RunPaused, at: str) -> None:
     state.outcome, state.pauses, state.ended_at = "paused", fact.pause, at
+    state.account.pause()
     for task in state.tasks.values():
         if task.status == "running":
             task.last = "parked"
@@ -214,11 +144,9 @@ def _run_finished(state: RunState, fact: e.RunFinished, at: str) -> None:
 
 def _task_started(state: RunState, fact: e.TaskStarted, at: str) -> None:
     task = state.tasks[fact.task]
-    task.status, task.attempt, task.last = "running", fact.attempt, "started"
-    task.started_at = task.started_at or at
-    task.attempts[fact.attempt] = AttemptState(base=fact.base)
-    task.queued, task.is_sent_back = 0, False
+    task.start(fact, at)
     state.collisions = [one for one in state.collisions if not one.has(fact.task)]
+    state.account.begin(fact.task, task.wave)
     hours = "unknown" if fact.estimate_h is None else f"{fact.estimate_h:g} h"
     verified = ", ".join(fact.dependencies_verified) or "none"
     again = f" (attempt {fact.attempt}: {fact.reason})" if fact.attempt > 1 else ""
@@ -233,43 +161,54 @@ def _agent_step(state: RunState, fact: e.AgentStep, at: str) -> None:
     state.tokens += fact.tokens
     state.model_calls += fact.what == "model"
     if task is not None:
-        task.steps += 1
-        task.tokens += fact.tokens
-        task.last = fact.brief
+        task.step(fact)
+        if fact.what == "model":
+            nodes = nodes_of(fact.task, task.wave)
+            state.account.pay(nodes, fact.tokens, fact.cost_usd, fact.tries)
+
+
+def _crew_step(state: RunState, fact: e.CrewStep, at: str) -> None:
+    state.tokens += fact.tokens
+    state.model_calls += fact.what == "model"
+    if fact.what == "model":
+        state.account.pay((RUN, CREW), fact.tokens, fact.cost_usd, fact.tries)
+
+
+def _provider_changed(state: RunState, fact: e.ProviderChanged, at: str) -> None:
+    if fact.change >= state.provider.changes and not state.provider.is_busy:
+        state.messages.append(f"the provider is busy ({fact.why}): fewer calls at once")
+    state.provider.take(fact)
+
+
+def _task_held(state: RunState, fact: e.TaskHeld, at: str) -> None:
+    state.tasks[fact.task].hold(fact)
+    state.account.end(fact.task)
+    state.messages.append(f"{fact.task} is held: {fact.reason}")
+
+
+def _task_freed(state: RunState, fact: e.TaskFreed, at: str) -> None:
+    task = state.tasks[fact.task]
+    task.free()
+    state.account.begin(fact.task, task.wave)
 
 
 def _gate_finished(state: RunState, fact: e.GateFinished, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.submissions += 1
-    task.rules, task.evidence = list(fact.rules), fact.report
-    task.last = f"gate {fact.verdict}" + (f": {', '.join(fact.rules)}" if fact.rules else "")
-    attempt = task.attempts.setdefault(fact.attempt, AttemptState())
-    attempt.tree = fact.tree
-    attempt.refused += fact.verdict != "pass"
-    if fact.verdict == "pass":
-        attempt.commit, attempt.summary = fact.commit, fact.summary
-        task.status, task.commit, task.summary = "gating", fact.commit, fact.summary
+    state.tasks[fact.task].judge(fact)
 
 
 def _attempt_ended(state: RunState, fact: e.AttemptEnded, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.branch = fact.branch or task.branch
-    if fact.outcome != "passed":
-        task.last = f"{fact.outcome}: {fact.detail}" if fact.detail else fact.outcome
+    state.tasks[fact.task].end(fact)
+    state.account.end(fact.task)
 
 
 def _landing_queued(state: RunState, fact: e.LandingQueued, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.status, task.commit, task.queued = "gating", fact.commit, state.seq
-    task.last = "waits to land"
+    state.tasks[fact.task].queue(fact, state.seq)
 
 
 def _tree_tested(state: RunState, fact: e.TreeTested, at: str) -> None:
     state.tested[fact.tree] = fact
     for task in fact.tasks:
-        others = ", ".join(other for other in fact.tasks if other != task)
-        together = f" together with {others}" if others else ""
-        state.tasks[task].last = f"merged tree tested{together}: {fact.verdict}"
+        state.tasks[task].test(fact)
 
 
 def _conflict_forecast(state: RunState, fact: e.ConflictForecast, at: str) -> None:
@@ -277,16 +216,10 @@ def _conflict_forecast(state: RunState, fact: e.ConflictForecast, at: str) -> No
 
 
 def _merge_finished(state: RunState, fact: e.MergeFinished, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.last, task.evidence = f"landing: {fact.outcome}", fact.evidence
-    task.queued = 0
+    state.tasks[fact.task].land(fact, at)
     if fact.outcome == "merged":
-        task.attempts.setdefault(fact.attempt, AttemptState()).is_landed = True
         state.collisions = [one for one in state.collisions if not _is_past(state, one, fact.task)]
-        task.status, task.commit, state.tip = "merged", fact.commit, fact.commit
-        task.ended_at = at
-    else:
-        task.status, task.changed_reason = "waiting", fact.detail
+        state.tip = fact.commit
 
 
 def _is_past(state: RunState, collision: Collision, landed: str) -> bool:
@@ -303,16 +236,12 @@ def _task_completed(state: RunState, fact: e.TaskCompleted, at: str) -> None:
 
 
 def _task_blocked(state: RunState, fact: e.TaskBlocked, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.status, task.changed_reason, task.ended_at = "blocked", fact.reason, at
-    task.branch = fact.branch or task.branch
-    task.queued = 0
+    state.tasks[fact.task].block(fact, at)
     state.messages.append(f"{fact.role} blocked on {fact.task}: {fact.reason}")
 
 
 def _sent_back(state: RunState, fact: e.SentBack, at: str) -> None:
-    task = state.tasks[fact.task]
-    task.changed_reason, task.is_sent_back = fact.reason, task.status == "merged"
+    state.tasks[fact.task].send_back(fact)
     state.messages.append(f"{fact.by} sent {fact.task} back: {fact.reason}")
 
 
@@ -346,6 +275,10 @@ _FOLDS: dict[type[e.Fact], Callable[[RunState, Any, str], None]] = {
     e.RolledBack: _rolled_back,
     e.TaskStarted: _task_started,
     e.AgentStep: _agent_step,
+    e.CrewStep: _crew_step,
+    e.ProviderChanged: _provider_changed,
+    e.TaskHeld: _task_held,
+    e.TaskFreed: _task_freed,
     e.GateFinished: _gate_finished,
     e.AttemptEnded: _attempt_ended,
     e.LandingQueued: _landing_queued,

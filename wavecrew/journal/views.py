@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wavecrew.journal.state import Collision, RunState
+from wavecrew.journal.state import RunState
+from wavecrew.journal.tasks import Collision
 
 NOTES_SHOWN = 40
 

@@ -28,6 +28,9 @@ def cross_check(
         _known(book, "task", sync.after_tasks, tasks, *one, "after_tasks")
         _known(book, "task", sync.holds_tasks, tasks, *one, "holds_tasks")
         _known(book, "check", sync.checks, checks, *one, "checks")
+    if settings is not None:
+        _known(book, "wave", tuple(settings.budget.waves), waves, "settings", "budget")
+        _known(book, "task", tuple(settings.budget.tasks), tasks, "settings", "budget")
 
 
 def _known(

@@ -38,11 +38,32 @@ class ModelSettings(Record):
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key; keys never stand in files."""
     timeout_s: float = Field(default=120, gt=0)
+    """Of one try of a call."""
     retries: int = Field(default=6, ge=0)
+    """After so many troubled rounds in a row, over all agents, one call at a time probes the
+    provider until one is served."""
+    patience_minutes: float = Field(default=30, ge=0)
+    """How long one call is tried again while the provider is busy or down; then the run pauses."""
     temperature: float | None = None
     context_window: int = Field(default=128_000, gt=1000)
+    answer_tokens: int = Field(default=4000, ge=1)
+    """What is reserved for an answer before a call; the model is not told."""
     requests_per_minute: float = Field(default=0, ge=0)
     """Shared by all agents of a run; 0: no limit of ours."""
+    tokens_per_minute: float = Field(default=0, ge=0)
+    """By what is reserved; shared by all agents of a run; 0: no limit of ours."""
+    input_price: float | None = Field(default=None, ge=0)
+    """USD per million prompt tokens; given with `output_price`, it goes before the known prices."""
+    output_price: float | None = Field(default=None, ge=0)
+    """USD per million tokens of answers."""
+    cached_price: float | None = Field(default=None, ge=0)
+    """USD per million prompt tokens that the provider had cached; `input_price` when not given."""
+
+    @model_validator(mode="after")
+    def _prices_go_together(self) -> ModelSettings:
+        if (self.input_price is None) != (self.output_price is None):
+            raise ValueError("input_price and output_price are given together")
+        return self
 
 
 class Limits(Record):
@@ -59,12 +80,51 @@ class Limits(Record):
     """What a tool shows of an output at once; the rest stays readable by range."""
 
 
-class Budget(Record):
-    """Zero means unlimited."""
+class Allowance(Record):
+    """What may be spent somewhere in the tree run, wave, task. Zero means unlimited."""
 
+    money: float = Field(default=0, ge=0)
+    """USD, the currency of the prices."""
     tokens: int = Field(default=0, ge=0)
     model_calls: int = Field(default=0, ge=0)
     wall_minutes: float = Field(default=0, ge=0)
+    """Minutes at work; pauses of the run do not count."""
+
+
+class Budget(Allowance):
+    """The run's own allowance, and those of what is in it."""
+
+    wave: Allowance = Allowance()
+    """For each wave."""
+    task: Allowance = Allowance()
+    """For each task, all its attempts together."""
+    waves: dict[str, Allowance] = {}
+    """Wave id -> what is otherwise for that wave; what it leaves out stands in `wave`."""
+    tasks: dict[str, Allowance] = {}
+    """Task id -> what is otherwise for that task; what it leaves out stands in `task`."""
+
+    def of_wave(self, wave: str) -> Allowance:
+        return _over(self.wave, self.waves.get(wave))
+
+    def of_task(self, task: str) -> Allowance:
+        return _over(self.task, self.tasks.get(task))
+
+    @property
+    def counts_money(self) -> bool:
+        """True when money is limited anywhere."""
+        return any(one.money for one in (self, self.wave, self.task, *self._named()))
+
+    def _named(self) -> tuple[Allowance, ...]:
+        return (*self.waves.values(), *self.tasks.values())
+
+
+def _over(usual: Allowance, own: Allowance | None) -> Allowance:
+    """`usual` with what `own` says expressly; a 0 that is written down lifts a limit."""
+    return (
+        usual.model_copy(update={k: getattr(own, k) for k in own.model_fields_set})
+        if own
+        else usual
+    )
 
 
 class SandboxSettings(Record):

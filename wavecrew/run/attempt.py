@@ -11,14 +11,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from wavecrew.errors import EnvironmentBroken, LimitReached, ModelUnreachable
+from wavecrew.errors import EnvironmentBroken, ModelUnreachable
 from wavecrew.journal import events as e
+from wavecrew.journal.account import nodes_of
 from wavecrew.journal.attempt import newest_snapshot, read_records
 from wavecrew.journal.records import materialise
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
+from wavecrew.run.budget import Verdict
 from wavecrew.run.disk import no_room
 from wavecrew.run.foresight import ForesightedDesk
 from wavecrew.run.moving import (
@@ -39,7 +41,7 @@ class Tried:
     """What came of an attempt."""
 
     outcome: str
-    """passed, or one of AttemptEnded's."""
+    """passed, one of AttemptEnded's, or held: it goes on once its wave's budget is raised."""
     commit: str = ""
     """The branch's commit, when it passed."""
     detail: str = ""
@@ -55,6 +57,8 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     """
     done = _accepted(parts, task.id, attempt)
     if done is None:
+        if short := _short(parts, task):
+            return _held(parts, task, attempt, short)
         role = parts.spec.role(task.agent)
         rework = _given_before(parts, task, attempt) or rework
         base = _begin(parts, task, role, attempt, rework)
@@ -62,7 +66,32 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     name = session_name(task.id, attempt)
     parts.sessions.discard(name)
     parts.lessor.release(name, f"{name}/gate")
-    return _conclude(parts, task, attempt, done)
+    parts.purse.end(name)  # also what an engine that died had reserved for it
+    return done if done.outcome == "held" else _conclude(parts, task, attempt, done)
+
+
+def room_for(parts: Parts, task: Task) -> bool:
+    """True when the budget of the task's wave has room for it again."""
+    return _short(parts, task) is None
+
+
+def _short(parts: Parts, task: Task) -> Verdict | None:
+    """Why the task has to wait for its wave's budget, by the call that was refused last."""
+    with parts.reading:
+        want = parts.state.tasks[task.id].held_for
+    verdict = parts.purse.used_up(nodes_of(task.id, task.wave or ""), *want)
+    return verdict if verdict and verdict.level == "wave" else None
+
+
+def _held(parts: Parts, task: Task, attempt: int, short: Verdict) -> Tried:
+    """Say that the task waits, and leave the attempt as it is: it goes on from its journal."""
+    with parts.reading:
+        state = parts.state.tasks[task.id]
+        hold, is_held = state.holds + 1, bool(state.held)
+    if not is_held:
+        fact = e.TaskHeld(task.id, hold, attempt, short.reason, short.tokens, short.cost_usd)
+        parts.log.append(fact)
+    return Tried("held", detail=short.reason)
 
 
 def _worked(
@@ -81,7 +110,9 @@ def _worked(
     ended = run_session(parts, session_name(task.id, attempt), assignment, desk.answer)
     done = _accepted(parts, task.id, attempt)
     if done is None:
-        return _ended_without(parts, task, attempt, place, ended)
+        done = _ended_without(parts, task, attempt, place, ended)
+        short = desk.refused
+        return _held(parts, task, attempt, short) if short and short.level == "wave" else done
     return replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
 
 
@@ -106,6 +137,11 @@ def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
 
 def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rework | None) -> str:
     """Announce the attempt once, with the base it is cut from and the proof of its dependencies."""
+    with parts.reading:
+        state = parts.state.tasks[task.id]
+        hold, is_held = state.holds, bool(state.held)
+    if is_held:
+        parts.log.append(e.TaskFreed(task.id, hold))
     if begun := _base(parts, task.id, attempt):
         return begun
     base = parts.tip()
@@ -271,10 +307,6 @@ def _ended_without(
     if ended.outcome == "environment":
         parts.stop.halt(
             EnvironmentBroken(ended.detail, where=f"task {task.id}", mend="mend it, then --resume")
-        )
-    if ended.outcome == "out_of_budget":
-        parts.stop.halt(
-            LimitReached(ended.detail, where=f"task {task.id}", mend="raise the budget, --resume")
         )
     return Tried(
         ended.outcome,

@@ -1,70 +1,367 @@
 """What a run may spend, reserved before each model call and settled after it.
 
-Reservations count as spent until they are settled, so that ten agents at once
-cannot overshoot together. Zero means unlimited, as in wavecrew.toml.
+The tree is run, wave, task. What was spent is folded from the log; what agents
+have reserved stands in the ledger by the agent's session, so that ten agents at
+once cannot overshoot together and one that died takes nothing along. The same
+door lets calls go to the provider as `traffic.py` says. Zero means unlimited,
+as in wavecrew.toml.
 """
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from wavecrew.plan.settings import Budget
-from wavecrew.run.wire import Granted
+from wavecrew.journal.account import RUN, Account, Spent
+from wavecrew.journal.events import ProviderChanged
+from wavecrew.journal.ledger import Ledger, MemoryLedger, Row, Rows
+from wavecrew.plan.settings import Allowance, Budget, ModelSettings
+from wavecrew.run.prices import Prices, Usage
+from wavecrew.run.traffic import Dice, Pace, Traffic, Trouble
+
+PROVIDER = "provider"
+BRIEFLY_S = 0.5
+"""Where others' reservations leave no room, an agent asks again after this long."""
+
+Level = Literal["", "run", "wave", "task", "provider"]
+Spending = Callable[[str, float], Spent]
+"""Node and time -> what was spent there until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """May this call go?"""
+
+    granted: bool
+    wait_s: float = 0.0
+    """Granted: sleep so long before the call. Not granted, and nothing used up: ask again then."""
+    reason: str = ""
+    level: Level = ""
+    """What is used up; `provider`: our patience with it."""
+    tokens: int = 0
+    cost_usd: float = 0.0
+    """What was asked for when it was refused."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What one session has at the purse, as its row of the ledger holds it."""
+
+    nodes: list[str]
+    tokens: int = 0
+    cost_usd: float = 0.0
+    calls: int = 0
+    is_calling: bool = False
+    """True from the reservation to what came of it."""
+    began: float = 0.0
+    failing_since: float = 0.0
+    """When the call that is tried again met its first trouble."""
+
+    @classmethod
+    def read(cls, row: Row) -> Held:
+        return cls(**row) if row else cls([])
 
 
 class Purse:
-    """The run's tokens, calls, minutes and calls per minute. Thread-safe."""
+    """The run's money, tokens, calls and minutes, and its calls to the provider. Thread-safe."""
 
     def __init__(
         self,
         budget: Budget,
         *,
-        clock: Callable[[], float],
-        requests_per_minute: float = 0,
-        tokens: int = 0,
-        model_calls: int = 0,
+        spent: Spending = lambda node, now: Spent(),
+        refresh: Callable[[], None] = lambda: None,
+        ledger: Ledger | None = None,
+        pace: Pace | None = None,
+        prices: Prices | None = None,
+        changes: int = 0,
+        clock: Callable[[], float] = time.time,
+        dice: Dice = random.random,
     ) -> None:
-        """`clock` counts seconds; `tokens` and `model_calls` are what was spent before a resume."""
+        """`clock` counts seconds since the epoch; `changes` were told of the provider before.
+
+        `refresh` takes in what other engines of the run have written to the log.
+        """
+        self.prices = prices or Prices(ModelSettings())
         self._budget = budget
+        self._spent = spent
+        self._refresh = refresh
+        self._ledger = ledger or MemoryLedger()
+        self._pace = pace or Pace(agents=1000)
+        self._changes = changes
         self._clock = clock
-        self._tokens = tokens
-        self._calls = model_calls
-        self._reserved = 0
-        self._started = clock()
-        self._gap_s = 60 / requests_per_minute if requests_per_minute else 0.0
-        self._next_call_at = 0.0
-        self._lock = threading.Lock()
+        self._dice = dice
 
-    def reserve(self, tokens: int) -> Granted:
-        """Set `tokens` aside for one call, or say what is used up."""
-        with self._lock:
-            reason = self._spent(tokens)
-            if reason:
-                return Granted(granted=False, reason=reason)
-            self._reserved += tokens
-            self._calls += 1
-            return Granted(granted=True, wait_s=self._wait())
+    def reserve(self, session: str, nodes: Sequence[str], usage: Usage, model: str = "") -> Verdict:
+        """Set aside what one call may take at most, and a place among the calls under way.
 
-    def settle(self, reserved: int, tokens: int) -> None:
-        """Give a reservation back and count what the call took."""
-        with self._lock:
-            self._reserved = max(0, self._reserved - reserved)
-            self._tokens += tokens
+        `nodes` is the session's place in the tree, from the run down.
+        """
+        cost_usd = self.prices.cost_usd(model, usage)
+        want = Held(list(nodes), usage.prompt + usage.answer, cost_usd, 1)
 
-    def _spent(self, tokens: int) -> str:
-        budget = self._budget
-        if budget.tokens and self._tokens + self._reserved + tokens > budget.tokens:
-            return f"the run's budget of {budget.tokens} tokens is used up ({self._tokens} spent)"
-        if budget.model_calls and self._calls >= budget.model_calls:
-            return f"the run's budget of {budget.model_calls} model calls is used up"
-        minutes = (self._clock() - self._started) / 60
-        if budget.wall_minutes and minutes > budget.wall_minutes:
-            return f"the run's {budget.wall_minutes:g} minutes are over"
-        return ""
+        def work(rows: Rows) -> Verdict:
+            # With the rows in hand: what is set aside no more stands in the log by now.
+            self._refresh()
+            return self._reserve(rows, _row_of(session), want)
 
-    def _wait(self) -> float:
+        return self._ledger.change([*nodes, _row_of(session), PROVIDER], work)
+
+    def answered(self, session: str, usage: Usage, model: str = "") -> ProviderChanged | None:
+        """An answer came. What it took stays set aside until `counted`; a fact when one is due."""
+        tokens, cost_usd = usage.prompt + usage.answer, self.prices.cost_usd(model, usage)
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            _take_back(rows, held, traffic)
+            held.tokens, held.cost_usd, held.calls = tokens, cost_usd, 1
+            held.failing_since = 0.0
+            _set_aside(rows, held)
+            return traffic.answered(self._pace)
+
+        return self._settle(session, settle)
+
+    def troubled(
+        self, session: str, trouble: Trouble, why: str, retry_after_s: float = 0.0
+    ) -> ProviderChanged | None:
+        """The provider was busy or failed; the reservation is given back."""
         now = self._clock()
-        wait = max(0.0, self._next_call_at - now)
-        self._next_call_at = max(now, self._next_call_at) + self._gap_s
-        return wait
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            _take_back(rows, held, traffic)
+            held.failing_since = held.failing_since or now
+            return traffic.troubled(
+                self._pace,
+                now,
+                trouble,
+                why,
+                began=held.began,
+                retry_after_s=retry_after_s,
+                dice=self._dice,
+            )
+
+        return self._settle(session, settle)
+
+    def given_back(self, session: str) -> None:
+        """Nothing came of the call, and it tells nothing about the provider."""
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            _take_back(rows, held, traffic)
+            return False
+
+        self._settle(session, settle)
+
+    def counted(self, session: str) -> None:
+        """What the session's answer took stands in the log now."""
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            if not held.is_calling:
+                _take_back(rows, held, traffic)
+            return False
+
+        self._settle(session, settle)
+
+    def begin(self, session: str) -> None:
+        """The session starts, perhaps again: the call that died with it frees what it held.
+
+        An answer that is not in the log yet stays set aside: the journal brings it.
+        """
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            if held.is_calling:
+                _take_back(rows, held, traffic)
+            held.failing_since = 0.0
+            return False
+
+        self._settle(session, settle)
+
+    def end(self, session: str) -> None:
+        """The session is over; nothing of it stays set aside."""
+
+        def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
+            _take_back(rows, held, traffic)
+            held.nodes = []
+            return False
+
+        self._settle(session, settle)
+
+    def used_up(
+        self, nodes: Sequence[str], tokens: int = 1, cost_usd: float = 0.0
+    ) -> Verdict | None:
+        """Why a call of this size will not be granted on this path; None when it may be."""
+        return self._refusal(nodes, Held(list(nodes), tokens, cost_usd, 1), self._clock())
+
+    # ---- within a change of the ledger
+
+    def _reserve(self, rows: Rows, row: str, want: Held) -> Verdict:
+        now = self._clock()
+        held, traffic = Held.read(rows[row]), self._traffic(rows)
+        _take_back(rows, held, traffic)
+        verdict = self._verdict(rows, want, held.failing_since, traffic, now)
+        want.failing_since = held.failing_since
+        if verdict.granted:
+            wait_s = traffic.go(self._pace, now, want.tokens)
+            verdict = Verdict(granted=True, wait_s=wait_s)
+            want.is_calling, want.began = True, now + wait_s
+            _set_aside(rows, want)
+        else:
+            want.tokens, want.cost_usd, want.calls = 0, 0.0, 0
+        rows[row], rows[PROVIDER] = asdict(want), asdict(traffic)
+        return verdict
+
+    def _verdict(
+        self, rows: Rows, want: Held, failing_since: float, traffic: Traffic, now: float
+    ) -> Verdict:
+        refused = self._refusal(want.nodes, want, now)
+        if refused:
+            return refused
+        patience_s = self._pace.patience_s
+        if failing_since and max(now, traffic.quiet_until) - failing_since > patience_s:
+            return Verdict(granted=False, level="provider", reason=self._impatient(traffic, now))
+        if not self._has_room(rows, want, now):
+            return Verdict(granted=False, wait_s=BRIEFLY_S)
+        wait_s = traffic.wait_s(self._pace, now, self._dice)
+        return Verdict(granted=not wait_s, wait_s=wait_s)
+
+    def _refusal(self, nodes: Sequence[str], want: Held, now: float) -> Verdict | None:
+        """What is used up, whatever others have set aside."""
+        for node in nodes:
+            allowance, spent = self._allowance(node), self._spent(node, now)
+            if reason := _over(allowance, spent, want, node):
+                level = _level(node)
+                return Verdict(False, 0.0, reason, level, want.tokens, want.cost_usd)
+        return None
+
+    def _has_room(self, rows: Rows, want: Held, now: float) -> bool:
+        """False while what others have set aside may still turn out to be needed."""
+        for node in want.nodes:
+            allowance, spent, aside = self._allowance(node), self._spent(node, now), rows[node]
+            both = Held(
+                [],
+                want.tokens + aside.get("tokens", 0),
+                want.cost_usd + aside.get("cost_usd", 0.0),
+                want.calls + aside.get("calls", 0),
+            )
+            if _over(allowance, spent, both, node):
+                return False
+        return True
+
+    def _settle(
+        self, session: str, settle: Callable[[Rows, Held, Traffic], bool]
+    ) -> ProviderChanged | None:
+        """Have `settle` change what a session holds; a fact when it says that traffic changed."""
+        row = _row_of(session)
+        nodes = self._ledger.change([row], lambda rows: Held.read(rows[row]).nodes)
+
+        def work(rows: Rows) -> ProviderChanged | None:
+            held, traffic = Held.read(rows[row]), self._traffic(rows)
+            fact = self._fact(traffic) if settle(rows, held, traffic) else None
+            rows[row] = asdict(held) if held.nodes else {}
+            rows[PROVIDER] = asdict(traffic)
+            return fact
+
+        return self._ledger.change([*nodes, row, PROVIDER], work)
+
+    def _traffic(self, rows: Rows) -> Traffic:
+        row = rows[PROVIDER]
+        return Traffic(**row) if row else Traffic(changes=self._changes)
+
+    def _fact(self, traffic: Traffic) -> ProviderChanged:
+        traffic.changes += 1
+        now = self._clock()
+        return ProviderChanged(
+            change=traffic.changes,
+            limit=traffic.slots(self._pace),
+            agents=self._pace.agents,
+            is_down=traffic.is_down(self._pace),
+            why=traffic.why if traffic.troubles else "",
+            next_at=_utc(traffic.quiet_until) if traffic.quiet_until > now else "",
+            tries=traffic.tries,
+            refused=traffic.refused,
+            failed=traffic.failed,
+        )
+
+    def _impatient(self, traffic: Traffic, now: float) -> str:
+        minutes = self._pace.patience_s / 60
+        asks_s = traffic.quiet_until - now
+        asked = f"; it asks to wait {asks_s:.0f} s more" if asks_s > 0 else ""
+        return f"the provider did not serve a call for {minutes:g} minutes: {traffic.why}{asked}"
+
+    def _allowance(self, node: str) -> Allowance:
+        level, _, name = node.partition("/")
+        if level == "wave":
+            return self._budget.of_wave(name)
+        return self._budget.of_task(name) if level == "task" else self._budget
+
+
+def spending(account: Account, reading: threading.RLock) -> Spending:
+    """What a run's account says of a node, the time at work included; read under `reading`."""
+
+    def spent(node: str, now: float) -> Spent:
+        with reading:
+            known = account.spent.get(node, Spent())
+            return replace(known, worked_s=account.worked_s(node, now))
+
+    return spent
+
+
+def _over(allowance: Allowance, spent: Spent, want: Held, node: str) -> str:
+    """Which limit of `node` one more call would pass; empty: none."""
+    if allowance.tokens and spent.tokens + want.tokens > allowance.tokens:
+        return _used_up(node, f"{allowance.tokens} tokens", f" ({spent.tokens} spent)")
+    if allowance.money and round(spent.cost_usd + want.cost_usd, 9) > allowance.money:
+        limit = f"{allowance.money:g} USD"
+        return _used_up(node, limit, f" ({spent.cost_usd:.4f} spent)")
+    if allowance.model_calls and spent.model_calls + want.calls > allowance.model_calls:
+        return _used_up(node, f"{allowance.model_calls} model calls", "")
+    if allowance.wall_minutes and spent.worked_s / 60 > allowance.wall_minutes:
+        return f"{_named(node, f'{allowance.wall_minutes:g} minutes')} are over"
+    return ""
+
+
+def _used_up(node: str, limit: str, spent: str) -> str:
+    return f"{_named(node, f'budget of {limit}')} is used up{spent}"
+
+
+def _named(node: str, what: str) -> str:
+    level, _, name = node.partition("/")
+    return f"the run's {what}" if level == RUN else f"the {what} of {level} {name!r}"
+
+
+def _level(node: str) -> Level:
+    level = node.partition("/")[0]
+    return level if level in ("run", "wave", "task") else ""  # type: ignore[return-value]
+
+
+def _row_of(session: str) -> str:
+    return f"session/{session}"
+
+
+def _set_aside(rows: Rows, held: Held) -> None:
+    for node in held.nodes:
+        _add(rows[node], held.tokens, held.cost_usd, held.calls)
+
+
+def _take_back(rows: Rows, held: Held, traffic: Traffic) -> None:
+    """Whatever a session holds, and its place among the calls under way."""
+    if held.is_calling:
+        traffic.gone()
+    for node in held.nodes:
+        if node in rows:
+            _add(rows[node], -held.tokens, -held.cost_usd, -held.calls)
+    held.tokens, held.cost_usd, held.calls, held.is_calling = 0, 0.0, 0, False
+
+
+def _add(row: dict[str, Any], tokens: int, cost_usd: float, calls: int) -> None:
+    row["tokens"] = row.get("tokens", 0) + tokens
+    row["cost_usd"] = round(row.get("cost_usd", 0.0) + cost_usd, 9)
+    row["calls"] = row.get("calls", 0) + calls
+
+
+def _utc(moment: float) -> str:
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wavecrew.errors import LimitReached
+from wavecrew.errors import LimitReached, ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.views import board_text
 from wavecrew.plan.model import Contract, Task
 from wavecrew.run import wire
+from wavecrew.run.budget import Verdict
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Usage
 
 SOURCE_SHOWN = 6000
 """Characters of a provided symbol's file that `read_contract` shows."""
@@ -23,10 +25,25 @@ SOURCE_SHOWN = 6000
 class Desk:
     """Answers what every agent may ask. Called on the line's thread, one request at a time."""
 
-    def __init__(self, parts: Parts, task: str, attempt: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        task: str,
+        attempt: int,
+        *,
+        session: str,
+        nodes: tuple[str, ...],
+        model: str,
+    ) -> None:
+        """`nodes`: the place in the budget's tree, from the run down; `model`: whose prices."""
         self.parts = parts
         self.task = task
         self.attempt = attempt
+        self.refused: Verdict | None = None
+        """What was used up, once a reservation was refused for it."""
+        self._session = session
+        self._nodes = nodes
+        self._model = model
         self._answers: dict[type[wire.Request], Callable[[Any], wire.Reply]] = {
             wire.Reserve: self._reserve,
             wire.Settle: self._settle,
@@ -44,23 +61,55 @@ class Desk:
         return handler(request)
 
     def _reserve(self, request: wire.Reserve) -> wire.Reply:
-        granted = self.parts.purse.reserve(request.tokens)
-        if not granted.granted:
+        usage = Usage(request.prompt, request.answer)
+        verdict = self.parts.purse.reserve(self._session, self._nodes, usage, self._model)
+        if verdict.reason:
+            self.refused = verdict
+            self._stop_for(verdict)
+        return wire.Granted(granted=verdict.granted, reason=verdict.reason, wait_s=verdict.wait_s)
+
+    def _stop_for(self, verdict: Verdict) -> None:
+        """What concerns the whole run stops it; a wave's or a task's limit ends the attempt."""
+        if verdict.level == "run":
             mend = "raise [budget] in the run's settings, then `wavecrew run --resume`"
-            self.parts.stop.request(LimitReached(granted.reason, where=self.task, mend=mend))
-        return granted
+            self.parts.stop.request(LimitReached(verdict.reason, where=self.task, mend=mend))
+        elif verdict.level == "provider":
+            mend = "`wavecrew run --resume` goes on when it serves again; see [model]"
+            self.parts.stop.request(ModelUnreachable(verdict.reason, where=self.task, mend=mend))
 
     def _settle(self, request: wire.Settle) -> wire.Reply:
-        self.parts.purse.settle(request.reserved, request.tokens)
+        purse, session = self.parts.purse, self._session
+        if request.trouble:
+            told = purse.troubled(session, request.trouble, request.why, request.retry_after_s)
+        elif request.prompt or request.answer:
+            usage = Usage(request.prompt, request.answer, request.cached)
+            told = purse.answered(session, usage, self._model)
+        else:
+            told = None
+            purse.given_back(session)
+        if told:
+            self.parts.log.append(told)
         return wire.Noted()
 
     def _step(self, request: wire.Step) -> wire.Reply:
-        self.parts.log.append(
-            e.AgentStep(
-                self.task, self.attempt, request.step, request.what, request.brief, request.tokens
-            )
-        )
+        usage = Usage(request.prompt, request.answer, request.cached)
+        cost_usd = self.parts.purse.prices.cost_usd(self._model, usage)
+        self.parts.log.append(self._fact_of(request, cost_usd))
+        if request.what == "model":
+            self.parts.purse.counted(self._session)
         return wire.Noted()
+
+    def _fact_of(self, step: wire.Step, cost_usd: float) -> e.Fact:
+        return e.AgentStep(
+            self.task,
+            self.attempt,
+            step.step,
+            step.what,
+            step.brief,
+            step.tokens,
+            cost_usd,
+            step.tries,
+        )
 
     def _board(self, request: wire.BoardRead) -> wire.Reply:
         with self.parts.reading:

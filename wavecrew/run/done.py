@@ -61,6 +61,7 @@ class _Known:
         self.queued = {f.commit for f in facts if isinstance(f, e.LandingQueued)}
         self.refused = Counter(f.task for f in self.merges if f.outcome != "merged")
         self.completed = {f.task for f in facts if isinstance(f, e.TaskCompleted)}
+        self.held = {f.task for f in facts if isinstance(f, e.TaskHeld)}
         self.ended = Counter(f.task for f in facts if isinstance(f, e.AttemptEnded))
         self.blocked = {f.task for f in facts if isinstance(f, e.TaskBlocked)}
         self.opened = {f.sync for f in facts if isinstance(f, e.SyncOpened)}
@@ -71,7 +72,9 @@ class _Known:
     def covers(self, step: _Done, run: str) -> bool:
         """True when the log has what this step must have written."""
         if step.name == "attempt":
-            task = step.subject(run, "task", 1)
+            task = step.subject(run, "task", 2)
+            if step.output.get("outcome") == "held":
+                return task in self.held
             self._attempts[task] += 1
             commit = step.output.get("commit", "")
             return (not commit or commit in self.passed & self.queued) and (
@@ -85,6 +88,8 @@ class _Known:
         if step.name == "look":
             there = self.opened if step.output.get("status") == "open" else self.closed
             return step.output.get("id") in there
+        if step.name == "block" and step.workflow == run:
+            return bool(self.blocked)  # along with another; whom it blocked is not told here
         if step.name == "block":
-            return step.subject(run, "task", 1) in self.blocked
+            return step.subject(run, "task", 2) in self.blocked
         return step.name != "finish" or self.is_finished

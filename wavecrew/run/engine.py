@@ -21,7 +21,7 @@ from wavecrew.run.parts import Parts
 from wavecrew.run.place import LocalFile, Place
 from wavecrew.run.workflows import Workflows
 
-APPLICATION_VERSION = "2"
+APPLICATION_VERSION = "3"
 """Raised when recorded workflows of an older Wavecrew cannot be continued by this one."""
 PARK_WITHIN_S = 4.0
 """A stop is over after this long, parked or not (a person waits for five seconds at most)."""
@@ -41,7 +41,7 @@ class Engine:
     def start(self) -> None:
         """Launch and recover what an earlier engine left pending."""
         agents = self._parts.spec.settings.limits.agents
-        self._place.prepare()
+        self._place.prepare(APPLICATION_VERSION)
         config: dict[str, Any] = {
             "name": "wavecrew",
             "application_version": APPLICATION_VERSION,

@@ -11,7 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from wavecrew.journal import events as e
-from wavecrew.journal.state import RunState, TaskState
+from wavecrew.journal.state import RunState
+from wavecrew.journal.tasks import TaskState
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
 from wavecrew.run.submission import AttemptDesk

@@ -1,8 +1,7 @@
 """The engine's end of the line to one agent process: requests in, replies out.
 
-One Unix socket per attempt, in a private folder with a short name (socket
-paths are limited to some 100 bytes). Whose line it is, is known by its path;
-an agent cannot speak for another.
+One Unix socket per attempt, in a private folder. Whose line it is, is known
+by its path; an agent cannot speak for another.
 """
 
 from __future__ import annotations
@@ -15,7 +14,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from wavecrew.run.wire import Refused, Reply, Request, decode_request, encode_reply
+from wavecrew.run.wire import (
+    Refused,
+    Reply,
+    Request,
+    address,
+    decode_request,
+    encode_reply,
+)
 
 LONGEST_REQUEST = 64_000_000
 """Bytes; a line of a journal can hold a whole conversation. A longer one ends the line."""
@@ -30,7 +36,8 @@ class Line:
         self._path = path
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
+        with address(path) as named:
+            self._listener.bind(named)
         self._listener.listen(1)
         self._connection: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name=f"line {path.name}", daemon=True)

@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from wavecrew.errors import EnvironmentBroken
@@ -89,17 +90,33 @@ class Liveness:
         if not _take(self._connection, name):
             self._connection.close()
             raise EnvironmentBroken(f"executor {name!r} is alive already")
+        self._line = socket.socket(fileno=os.dup(self._connection.fileno()))
+        self._thread = threading.Thread(target=self._loop, name="liveness", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._loop, name="liveness", daemon=True).start()
+        self._thread.start()
         threading.Thread(target=self._watch, name="liveness watch", daemon=True).start()
 
     def leave(self) -> None:
-        """Free the lock: from now on others take over what this executor left pending."""
+        """Free the lock: from now on others take over what this executor left pending.
+
+        The line is cut, and the thread that waits on it closes the connection:
+        libpq's memory must not go while another thread is inside.
+        """
         self._leaving.set()
-        self._connection.close()
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        self._line.close()
+        if self._thread.ident is None:
+            self._connection.close()
+        else:
+            self._thread.join(LOST_AFTER_S)
 
     def _loop(self) -> None:
+        with closing(self._connection):
+            self._give_signs()
+
+    def _give_signs(self) -> None:
         try:
             while not self._leaving.is_set():
                 self._beat(self._connection)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from wavecrew.errors import ModelUnreachable
 from wavecrew.gates.model import GateReport
 from wavecrew.gates.text import as_text
 from wavecrew.journal import events as e
+from wavecrew.journal.account import RUN
 from wavecrew.plan.model import Role, SyncPoint, Task
 from wavecrew.run import wire
 from wavecrew.run.branches import first_parent
@@ -39,19 +41,37 @@ class Word:
 class ManagerDesk(Desk):
     """Adds what only the manager crew may ask: evidence, branch diffs, and its report."""
 
-    def __init__(self, parts: Parts, matter: Matter, crew: str) -> None:
-        super().__init__(parts, matter.subject, matter.number)
+    def __init__(self, parts: Parts, matter: Matter, role: Role) -> None:
+        super().__init__(
+            parts,
+            matter.subject,
+            matter.number,
+            session=matter.session,
+            nodes=(RUN,),
+            model=role.llm or parts.spec.settings.model.name,
+        )
+        self._matter = matter.kind
         self._report = matter.report
-        self._crew = crew
+        self._crew = role.name
         self._own = {matter.task.id} if matter.task else set()
         self.word: Word | None = None
         self._answers[wire.Integrate] = self._integrate
         self._answers[wire.BranchDiff] = self._branch_diff
         self._answers[wire.CrewReport] = self._take_report
 
-    def _step(self, request: wire.Step) -> wire.Reply:
-        """The manager crew's steps are no task's; its tokens still count in the purse."""
-        return wire.Noted()
+    def _fact_of(self, step: wire.Step, cost_usd: float) -> e.Fact:
+        """The manager crew's steps are no task's; its tokens and money are the run's."""
+        return e.CrewStep(
+            self._matter,
+            self.task,
+            self.attempt,
+            step.step,
+            step.what,
+            step.brief,
+            step.tokens,
+            cost_usd,
+            step.tries,
+        )
 
     def _integrate(self, request: wire.Integrate) -> wire.Reply:
         accepted = self._report.verdict == "pass"
@@ -96,6 +116,10 @@ class Matter:
     brief: str
     task: Task | None = None
 
+    @property
+    def session(self) -> str:
+        return f"{self.kind}/{self.subject}/{self.number}"
+
 
 def triage(parts: Parts, task: Task, attempt: int, tree: str, report: GateReport) -> Word:
     """Who mends a landing that went red, and why: the manager crew's word, or the plain rule."""
@@ -139,12 +163,15 @@ def _hear(parts: Parts, matter: Matter) -> Word | None:
     if not managers:
         return None
     assignment = _assignment(parts, matter, _in_charge(managers, matter), managers)
-    desk = ManagerDesk(parts, matter, assignment.role.name)
-    name = f"{matter.kind}/{matter.subject}/{matter.number}"
-    run_session(parts, name, assignment, desk.answer)
-    parts.sessions.discard(name)
-    if parts.stop.requested.is_set() and desk.word is None:
-        parts.stop.halt()
+    desk = ManagerDesk(parts, matter, assignment.role)
+    ended = run_session(parts, matter.session, assignment, desk.answer)
+    parts.sessions.discard(matter.session)
+    if desk.word is None:
+        if parts.stop.requested.is_set():
+            parts.stop.halt()
+        if ended.outcome == "model_failed":
+            mend = "mend the endpoint, then --resume"
+            parts.stop.halt(ModelUnreachable(ended.detail, where=matter.session, mend=mend))
     return desk.word
 
 

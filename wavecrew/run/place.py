@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dbos import DBOS
 
 from wavecrew.errors import EnvironmentBroken
-from wavecrew.journal.database import LINE, SESSION
+from wavecrew.journal.database import LINE, SESSION, Database
+from wavecrew.run.liveness import HOLDER
 
 if TYPE_CHECKING:
     import psycopg
 
 TASKS = "tasks"
 POLL_S = 0.1
+ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('wavecrew place ' || %s, 0))"
 
 
 class Place(Protocol):
     """One engine's database."""
 
-    def prepare(self) -> None:
-        """Before DBOS is made. EnvironmentBroken when it cannot work here."""
+    def prepare(self, version: str) -> None:
+        """Before DBOS is made, for an engine of `version`. EnvironmentBroken when it cannot work
+        here."""
         ...
 
     def config(self) -> dict[str, Any]:
@@ -46,7 +49,8 @@ class LocalFile:
 
     path: Path
 
-    def prepare(self) -> None:
+    def prepare(self, version: str) -> None:
+        """What another version left was set aside before the log was opened (`run/torn.py`)."""
         check_sqlite()
         with sqlite3.connect(self.path) as database:
             database.execute("pragma journal_mode=wal")
@@ -69,7 +73,45 @@ class SharedSchema:
     agents: int
     """Tasks that this worker is at, at once."""
 
-    def prepare(self) -> None: ...
+    def prepare(self, version: str) -> None:
+        """Set aside what an engine of another version left: DBOS would let it lie for ever.
+
+        Every step is then looked at again, as after a loss. EnvironmentBroken while such an
+        engine is alive.
+        """
+        database = Database(self.url)
+        try:
+            with database.transaction() as here:
+                here.execute(ONE_AT_A_TIME, (self.run,))
+                there = here.execute("select to_regclass(%s)", (self._table,)).fetchone()
+                if there != (None,):
+                    self._set_aside(here, version)
+        finally:
+            database.close()
+
+    @property
+    def _table(self) -> str:
+        return f'"{schema_of(self.run)}".workflow_status'
+
+    def _set_aside(self, here: psycopg.Connection[tuple[Any, ...]], version: str) -> None:
+        asked = (
+            f"select application_version, executor_id, {HOLDER.format('executor_id')} is not null"  # noqa: S608 our name
+            f" from (select distinct application_version, executor_id from {self._table}"
+            " where application_version <> %s) as others"
+        )
+        others = here.execute(asked.encode(), (version,)).fetchall()
+        if not others:
+            return
+        if any(is_alive for _, _, is_alive in others):
+            raise EnvironmentBroken(
+                f"an engine of another Wavecrew (version {others[0][0]}) works on run {self.run!r}",
+                mend="stop the workers of the other version, or let them bring it to its end",
+            )
+        schema = schema_of(self.run)
+        named = "select count(*) from pg_namespace where starts_with(nspname, %s)"
+        row = here.execute(named, (f"{schema}_aside_",)).fetchone()
+        number = 1 + (row[0] if row else 0)
+        here.execute(f'alter schema "{schema}" rename to "{schema}_aside_{number}"'.encode())
 
     def config(self) -> dict[str, Any]:
         return {

@@ -25,6 +25,10 @@ End = Literal["merged", "blocked", "not_reached"]
 MOST_ROUNDS = 3
 """How often a sync point is looked at again after rework before a person decides."""
 
+SHARES = 100
+"""Whether the order still fits is asked each time a hundredth of what has merged is new: one task
+of many hardly tips that balance, and answering looks through all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
@@ -34,6 +38,8 @@ class StartTask:
     """A `Rework` record as JSON, when the task was sent back."""
     after: tuple[str, ...] = ()
     """Tasks it collides with: while one of them is at work, it would only collide again."""
+    lap: int = 0
+    """How often this attempt was held; tells its workflows apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Progress:
     """Sent back; they go before anything new."""
     held: dict[str, list[StartLanding]] = field(default_factory=dict)
     """Merged task that is being mended -> branches that land once it has."""
+    short: dict[str, StartTask] = field(default_factory=dict)
+    """Task whose wave has used up its budget -> how it goes on once that is raised."""
     attempts: dict[str, int] = field(default_factory=dict)
     """Task -> the number of its newest attempt."""
     blocked_along: list[tuple[str, str]] = field(default_factory=list)
@@ -108,6 +116,7 @@ class Progress:
         steps += self._start_again()
         waiting = {start.task for start in self.again} | {start.task for start in self.landing}
         waiting |= {start.task for starts in self.held.values() for start in starts}
+        waiting |= set(self.short)
         ready = self.schedule.ready(
             merged=self._standing,
             running=self.running,
@@ -125,6 +134,10 @@ class Progress:
         else:
             self._take_task(result)
 
+    def free(self, tasks: Sequence[str]) -> None:
+        """Budgets were raised: these go on, before anything new."""
+        self.again += [self.short.pop(task) for task in tasks]
+
     @property
     def left(self) -> frozenset[TaskId]:
         """The tasks whose order still matters."""
@@ -136,9 +149,10 @@ class Progress:
 
         Asked again only after as many more have ended as a conclusion needs.
         """
-        if len(self.merged) < self.planned_at + ENOUGH or len(self.left) < 2:
+        ended = len(self.merged)
+        if ended < self.planned_at + ENOUGH or ended % max(1, ended // SHARES):
             return False
-        return departs(self._estimates, self.measured)
+        return len(self.left) > 1 and departs(self._estimates, self.measured)
 
     @property
     def measured(self) -> dict[TaskId, float]:
@@ -204,7 +218,8 @@ class Progress:
         """In the plan's order, the one task that may land next; None: all that wait may.
 
         One that is held until another is mended is not waited for: the other
-        may stand behind it. So of all that can land, the first always may.
+        may stand behind it; nor is one that waits for its wave's budget. So of
+        all that can land, the first always may.
         """
         if self.landing_order is None:
             return None
@@ -212,7 +227,7 @@ class Progress:
         elsewhere = {one.id for one in self.spec.plan.tasks} - set(self.spec.only)
         able = self.landing_order.can_land(
             merged=self.merged - set(self.held),
-            gone=set(self.blocked) | held | elsewhere,
+            gone=set(self.blocked) | set(self.short) | held | elsewhere,
             open_syncs=self.open_syncs,
             closed_syncs=self.closed_syncs,
         )
@@ -261,6 +276,9 @@ class Progress:
             self.again.append(StartTask(task, result["attempt"] + 1, result["rework"], after))
         elif result["status"] == "needs":
             self._needs(task, result)
+        elif result["status"] == "held":
+            lap = result["lap"] + 1
+            self.short[task] = StartTask(task, result["attempt"], result["rework"], lap=lap)
         else:
             self._block(task, result["why"])
 

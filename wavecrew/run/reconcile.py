@@ -24,6 +24,7 @@ from wavecrew.journal.attempt import keep_first, last_snapshot, read_records
 from wavecrew.run.again import again
 from wavecrew.run.done import engine_is_ahead
 from wavecrew.run.parts import Parts
+from wavecrew.run.prices import Usage
 from wavecrew.run.reports import report_name, saved_report
 from wavecrew.run.spec import file_name
 from wavecrew.run.submission import accepted_commit, gate_finished
@@ -126,13 +127,23 @@ def _facts_again(one: Begun, parts: Parts) -> list[str]:
         if number and not _verdict_again(one, parts, request, number):
             keep_first(one.folder / "journal.jsonl", before)
             return [f"the verdict on a submission of {one.name} was lost; it is judged again"]
-        tokens = int((reply.get("usage") or {}).get("total", 0))
-        what = str(request.get("tool", "model"))
-        brief = " ".join(str(reply.get("text", reply.get("say", ""))).split())[:200]
-        fact = e.AgentStep(given.subject, given.attempt, step, what, brief, tokens)
-        steps_missing += parts.log.append(fact) is not None
+        steps_missing += parts.log.append(_step(given, parts, step, request, reply)) is not None
     missing += max(0, steps_missing - 1)  # the newest one may just not have been told yet
     return [f"{missing} events of {one.name} were lost and written again"] if missing else []
+
+
+def _step(
+    given: Assignment, parts: Parts, step: int, request: dict[str, Any], reply: dict[str, Any]
+) -> e.AgentStep:
+    """What was told of an exchange, with what it cost."""
+    what = str(request.get("tool", "model"))
+    brief = " ".join(str(reply.get("text", reply.get("say", ""))).split())[:200]
+    told = {"prompt": 0, "completion": 0, "cached": 0, "total": 0} | (reply.get("usage") or {})
+    usage = Usage(int(told["prompt"]), int(told["completion"]), int(told["cached"]))
+    cost_usd = parts.purse.prices.cost_usd(given.role.llm or given.model.name, usage)
+    tries = int(reply.get("tries", 1)) if what == "model" else 0
+    about = (given.subject, given.attempt, step, what, brief)
+    return e.AgentStep(*about, int(told["total"]), cost_usd, tries)
 
 
 def _verdict_again(one: Begun, parts: Parts, request: dict[str, Any], number: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from wavecrew.gates.model import GateReport
 from wavecrew.gates.text import as_text, cut
-from wavecrew.journal.state import TaskState
+from wavecrew.journal.tasks import TaskState
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.branches import first_parent

@@ -75,7 +75,8 @@ def run_session(
         outcome.unlink(missing_ok=True)
     if desk.fenced:
         parts.sessions.discard(name)
-        parts.stop.halt()  # what it left is another engine's to park
+        parts.stop.halt()  # what it left, and what it has reserved, is another engine's
+    parts.purse.end(name)
     if ended.outcome == "lost":
         ended = replace(ended, outcome="crashed")
     if left.stalled and ended.outcome in ("parked", "crashed"):
@@ -102,6 +103,7 @@ def _work(
     journal: JournalTail,
 ) -> Left:
     """One process of the agent, to its end."""
+    parts.purse.begin(name)
     line = Line(assignment.socket, answer)
     try:
         parts.host.start(name, place)
@@ -188,7 +190,7 @@ def _watched(
 def _wait(
     parts: Parts, name: str, assignment: Assignment, watch: StallWatch, journal: JournalTail
 ) -> Left:
-    """Until the agent is gone, or has to go."""
+    """Until the agent is gone, or has to go. What the provider cost it does not count."""
     deadline = time.monotonic() + assignment.deadline_s + GRACE_S
     while not parts.host.wait(name, 0.2):
         for record in journal.new():
@@ -198,7 +200,7 @@ def _wait(
             parts.host.stop(name)
             parts.host.wait(name, PARK_S)
             return Left(by_itself=False, stalled=stalled)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline + watch.idle_s:
             return Left(by_itself=False)
     return Left(by_itself=True)
 

@@ -7,7 +7,6 @@ resumed.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from wavecrew import __version__
 from wavecrew.errors import EnvironmentBroken, UsageError
 from wavecrew.plan.model import Plan, Record, Role, RoleName, SyncPoint, Task, TaskId
 from wavecrew.plan.settings import Settings
+from wavecrew.run.hold import hold
 from wavecrew.workspace.refs import integration_ref
 
 FORMAT = 1
@@ -98,6 +98,13 @@ class RunSpec(Record):
             for sync in self.plan.sync_points
             if (before := self.plan.before(sync)) and all(task.id in only for task in before)
         )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that may be called: the run's own, and those of its roles."""
+        at_work = {task.agent for task in self.tasks}
+        roles = [role for role in self.roles if role.manager or role.name in at_work]
+        return tuple(dict.fromkeys(role.llm or self.settings.model.name for role in roles))
 
     def role(self, name: RoleName) -> Role:
         return next(role for role in self.roles if role.name == name)
@@ -194,17 +201,11 @@ class RunFolder:
 
         The lock goes with the process, however it ends.
         """
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise UsageError(
-                f"run {self.run!r} is at work in another process",
-                where=str(self.root),
-                mend="wait for it or stop it there; `wavecrew status` shows it",
-            ) from None
-        return descriptor
+        return hold(
+            self.root / "lock",
+            f"run {self.run!r} is at work in another process",
+            mend="wait for it or stop it there; `wavecrew status` shows it",
+        )
 
 
 def runs_root(git_dir: Path) -> Path:

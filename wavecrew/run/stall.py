@@ -21,8 +21,8 @@ from wavecrew.run.wire import Assignment, Granted, Reply, Request, Settle
 
 SAME_CALLS = 12
 """How often calls that were made before may come back unchanged, with no new one between."""
-RETRY_PAUSE_S = 60.0
-"""The longest a client waits by itself between two tries of one model call."""
+SLOW_ANSWER_S = 60.0
+"""What a try of a model call may take beyond its own time-out, which begins with the answer."""
 SNAPSHOT_S = 300.0
 """The longest that recording the tree after a command may take."""
 ASLEEP_S = 10.0
@@ -39,7 +39,7 @@ class Allowed:
     quiet_s: float
     """Between exchanges; 0: an attempt never counts as stalled."""
     model_s: float
-    """One model call, its retries included."""
+    """One try of a model call; the waits between tries are told on the line."""
     tool_s: float
     """One tool call with the snapshot after it; also the start, set-up commands included."""
 
@@ -52,7 +52,7 @@ class Allowed:
         servers = [server.timeout_s for server in assignment.mcp.values()]
         return cls(
             quiet_s=limits.stall_minutes * 60,
-            model_s=(model.retries + 1) * (model.timeout_s + RETRY_PAUSE_S),
+            model_s=model.timeout_s + SLOW_ANSWER_S,
             tool_s=max([commands * limits.command_s, *servers]) + SNAPSHOT_S,
         )
 
@@ -73,6 +73,8 @@ class StallWatch:
         self._seen: set[tuple[str, str]] = set()
         self._again: Counter[tuple[str, str]] = Counter()
         self._circle = ""
+        self.idle_s = 0.0
+        """Seconds that the attempt lost to the provider so far; they do not count for it."""
         self._last: deque[str] = deque(maxlen=EVIDENCE)
 
     def recorded(self, record: dict[str, Any]) -> None:
@@ -91,12 +93,10 @@ class StallWatch:
 
     def heard(self, request: Request, reply: Reply) -> None:
         """A request on the line and the engine's reply to it."""
-        wait_s = 0.0
-        if isinstance(request, Settle):
-            wait_s = request.wait_s
-        elif isinstance(reply, Granted):
-            wait_s = reply.wait_s
+        wait_s = reply.wait_s if isinstance(reply, Granted) else 0.0
+        lost_s = request.took_s if isinstance(request, Settle) and request.trouble else 0.0
         with self._lock:
+            self.idle_s += wait_s + lost_s
             self._since = self._clock() + wait_s
 
     @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from wavecrew.gates.gate import GateInput, gate
 from wavecrew.gates.model import Finding, GateReport
 from wavecrew.journal import events as e
+from wavecrew.journal.account import nodes_of
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.again import again
@@ -29,7 +30,14 @@ class AttemptDesk(Desk):
     """Adds `submit`: import the tree, run the gate, commit what passed."""
 
     def __init__(self, parts: Parts, task: Task, role: Role, attempt: int, base: str) -> None:
-        super().__init__(parts, task.id, attempt)
+        super().__init__(
+            parts,
+            task.id,
+            attempt,
+            session=session_name(task.id, attempt),
+            nodes=nodes_of(task.id, task.wave or ""),
+            model=role.llm or parts.spec.settings.model.name,
+        )
         self._task = task
         self._role = role
         self._base = base

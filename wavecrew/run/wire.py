@@ -12,7 +12,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -143,28 +145,39 @@ class Gated(Record):
 
 
 class Reserve(Record):
-    """Before a model call. Reply: `Granted`."""
+    """Before each try of a model call. Reply: `Granted`."""
 
     ask: Literal["reserve"] = "reserve"
-    tokens: int
-    """Upper estimate of prompt and answer."""
+    prompt: int
+    """Upper estimates, in tokens, of the prompt ..."""
+    answer: int
+    """... and of the answer."""
 
 
 class Granted(Record):
     granted: bool
     reason: str = ""
+    """Why it will not be granted; empty while it may be."""
     wait_s: float = 0.0
-    """Rate limit: sleep this long before the call."""
+    """Granted: sleep this long, then call. Not granted and no reason: ask again after that."""
 
 
 class Settle(Record):
-    """After a model call: what it took. Reply: `Noted`."""
+    """After a try of a model call: what came of it. Reply: `Noted`."""
 
     ask: Literal["settle"] = "settle"
-    reserved: int
-    tokens: int
-    wait_s: float = 0.0
-    """The provider asked the agent to wait so long before it tries again."""
+    prompt: int = 0
+    """Tokens of the prompt; all zero: there was no answer, and the reservation is given back."""
+    answer: int = 0
+    cached: int = 0
+    trouble: Literal["", "busy", "failed"] = ""
+    """busy: 429. failed: 5xx, a time-out, a lost connection."""
+    why: str = ""
+    """The trouble in a few words."""
+    retry_after_s: float = 0.0
+    """What the provider asks to wait; 0: it does not say."""
+    took_s: float = 0.0
+    """How long the try took; of troubled ones it is given back to the attempt."""
 
 
 class Step(Record):
@@ -175,6 +188,12 @@ class Step(Record):
     what: str
     brief: str
     tokens: int = 0
+    prompt: int = 0
+    """Of `tokens`, for the price; `cached` are among them."""
+    answer: int = 0
+    cached: int = 0
+    tries: int = 0
+    """HTTP requests that a model call took."""
 
 
 class Recorded(Record):
@@ -286,13 +305,27 @@ REPLIES: dict[str, type[Reply]] = {
 }
 
 
+@contextlib.contextmanager
+def address(path: Path) -> Iterator[str]:
+    """A socket's path as bind and connect take it: those 108 bytes are short, a TMPDIR may be long.
+
+    Holds as long as the block lasts, in this process alone.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 class EngineLine:
     """The agent's end of the line: one request at a time, blocking."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(str(path))
+        with address(path) as named:
+            self._socket.connect(named)
         self._file = self._socket.makefile("rwb")
 
     def ask(self, request: Request) -> Reply:

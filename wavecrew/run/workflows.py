@@ -19,7 +19,7 @@ from wavecrew.gates.model import GateReport
 from wavecrew.journal import events as e
 from wavecrew.plan.model import Role, Task, TaskId
 from wavecrew.run import wire
-from wavecrew.run.attempt import try_task
+from wavecrew.run.attempt import room_for, try_task
 from wavecrew.run.landing import land_branch
 from wavecrew.run.manager import record_triage, triage
 from wavecrew.run.parts import Parts
@@ -54,9 +54,14 @@ class Workflows(DBOSConfiguredInstance):
         handles: list[Any] = []
         while True:
             progress.agents = self.limit()
+            if progress.short:
+                progress.free(self.room(sorted(progress.short), must=False))
             handles += [self._enqueue(step) for step in progress.next()]
             if not handles:
-                break
+                if not progress.short:
+                    break
+                progress.free(self.room(sorted(progress.short), must=True))
+                continue
             first = DBOS.wait_first(handles, polling_interval_sec=POLL_S)
             handles = [h for h in handles if h.workflow_id != first.workflow_id]
             progress.take(first.get_result())
@@ -71,8 +76,11 @@ class Workflows(DBOSConfiguredInstance):
         return {"outcome": outcome, "exit_code": exit_code}
 
     @DBOS.workflow(max_recovery_attempts=None)
-    def task(self, task_id: str, attempt: int, rework: Result | None) -> Result:
-        """One task until a branch of it passes its gate, in as many attempts as its role allows."""
+    def task(self, task_id: str, attempt: int, rework: Result | None, lap: int) -> Result:
+        """One task until a branch of it passes its gate, in as many attempts as its role allows.
+
+        Or until its wave's budget is used up; freed, it goes on in another of these.
+        """
         role = self.parts.spec.role(self._task(task_id).agent)
         told = {"kind": "task", "id": task_id}
         why = "conflict" if rework and rework["kind"] == "conflict" else "failed"
@@ -83,6 +91,9 @@ class Workflows(DBOSConfiguredInstance):
             if tried["outcome"] == "passed":
                 passed = {"status": "passed", "branch": tried["commit"], "attempt": attempt}
                 return told | passed | {"spent_s": spent_s}
+            if tried["outcome"] == "held":
+                held = {"status": "held", "rework": rework, "attempt": attempt, "lap": lap}
+                return told | held | {"spent_s": spent_s}
             why = "failed"
             rework = {"kind": "ended", "reason": f"{tried['outcome']}: {tried['detail']}"}
             if tried["outcome"] not in TRY_AGAIN:
@@ -116,6 +127,26 @@ class Workflows(DBOSConfiguredInstance):
     def limit(self) -> int:
         """Agents at once, written down with each decision: a resume may come with another limit."""
         return self.parts.spec.settings.limits.agents
+
+    @DBOS.step()
+    def room(self, held: list[str], must: bool) -> list[str]:
+        """Which of the tasks that wait for their wave's budget may go on.
+
+        With `must` there is nothing else to do: when none may, the run pauses.
+        """
+
+        def work() -> list[str]:
+            free = [task for task in held if room_for(self.parts, self._task(task))]
+            if must and not free:
+                with self.parts.reading:
+                    reason = self.parts.state.tasks[held[0]].held
+                raise LimitReached(
+                    f"{reason}; {', '.join(held)} cannot go on, and nothing else is left to do",
+                    mend="raise [budget.wave] in the run's settings, then `wavecrew run --resume`",
+                )
+            return free
+
+        return self._guarded(work)
 
     @DBOS.step()
     def attempt(self, task_id: str, number: int, rework: Result | None) -> Result:
@@ -245,8 +276,10 @@ class Workflows(DBOSConfiguredInstance):
                 return DBOS.enqueue_workflow(
                     "merge", self.land, step.task, step.attempt, step.branch, step.lap
                 )
-        with SetWorkflowID(f"{run}/task/{step.task}/{step.attempt}"):
-            return DBOS.enqueue_workflow("tasks", self.task, step.task, step.attempt, step.rework)
+        with SetWorkflowID(f"{run}/task/{step.task}/{step.attempt}/{step.lap}"):
+            return DBOS.enqueue_workflow(
+                "tasks", self.task, step.task, step.attempt, step.rework, step.lap
+            )
 
     def _task(self, task_id: str) -> Task:
         return self.parts.spec.plan.tasks_by_id[TaskId(task_id)]

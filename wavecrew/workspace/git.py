@@ -81,6 +81,8 @@ class Git:
     """Further object stores to read from."""
     objects: Path | None = None
     """Where new objects go instead of the git directory's own store."""
+    is_scratch: bool = False
+    """True: nobody misses what it writes, so git waits for no disk."""
 
     def run(
         self,
@@ -109,7 +111,7 @@ class Git:
         GitFailed when it could not start or ran out of time, DiskFull when its
         messages say so; any other ending is the caller's to judge.
         """
-        argv = [executable(), *(word for pair in CONFIG for word in ("-c", pair)), *args]
+        argv = self._words(args)
         source = stdin.open("rb") if isinstance(stdin, Path) else None
         given = stdin if isinstance(stdin, bytes) else None
         target = stdout.open("wb") if stdout is not None else None
@@ -143,7 +145,7 @@ class Git:
 
     def talk(self, *args: str) -> subprocess.Popen[bytes]:
         """A process that answers on standard output what is written to it; the caller ends it."""
-        argv = [executable(), *(word for pair in CONFIG for word in ("-c", pair)), *args]
+        argv = self._words(args)
         try:
             return subprocess.Popen(
                 argv,
@@ -163,6 +165,11 @@ class Git:
         return GitFailed(
             f"git {args[0]!r} ended with {ended.code}: {said}", where=str(self.git_dir)
         )
+
+    def _words(self, args: tuple[str, ...]) -> list[str]:
+        # What a repository's own file says of a setting loses to the command line.
+        pairs = (*CONFIG, "core.fsync=none") if self.is_scratch else CONFIG
+        return [executable(), *(word for pair in pairs for word in ("-c", pair)), *args]
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         env = {

@@ -59,10 +59,10 @@ class Trial:
             write_skeleton(path, object_format=object_format(commit), shallow=mirror.objects)
             # Conflicts as the import driver wants them, so that no file is merged again for it.
             with (path / "config").open("a") as config:
-                config.write("[merge]\n\tconflictStyle = diff3\n[core]\n\tfsync = none\n")
+                config.write("[merge]\n\tconflictStyle = diff3\n")
                 config.write("[fastimport]\n\tunpackLimit = 0\n")
             (path / "info" / "attributes").write_text(f"* conflict-marker-size={MARKER}\n")
-            git = Git(path, alternates=mirror.objects)
+            git = Git(path, alternates=mirror.objects, is_scratch=True)
             with ObjectReader(git) as reader:
                 yield cls(type(mirror)(path, mirror.repository, git), reader)
 

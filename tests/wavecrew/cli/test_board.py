@@ -17,7 +17,8 @@ from wavecrew.cli.phases import bar
 from wavecrew.cli.sheet import can_show_board, says_ascii_only
 from wavecrew.cli.status import status_text
 from wavecrew.journal import events as e
-from wavecrew.journal.state import Collision, RunState, TaskState, fold
+from wavecrew.journal.state import RunState, fold
+from wavecrew.journal.tasks import Collision, TaskState
 from wavecrew.plan.settings import Budget
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

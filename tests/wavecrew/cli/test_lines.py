@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavecrew.cli import lines
-from wavecrew.cli.lines import clean, clock, count, elapsed, plain_line
+from wavecrew.cli.lines import clean, clock, cost, count, elapsed, money, plain_line, provider
 from wavecrew.journal import events as e
+from wavecrew.journal.state import fold
 
 
 def test_a_whole_run_in_lines(golden, whole_log, whole):
@@ -114,3 +115,46 @@ def test_foreseen_collisions_are_told_in_a_line(make_log):
     )
     assert none is not None
     assert none.endswith("No branch is foreseen to collide any more")
+
+
+def busy(limit: int, next_at: str, why: str, is_down: bool = False) -> e.ProviderChanged:
+    return e.ProviderChanged(1, limit, 10, is_down, why, next_at, 30, 4, 1)
+
+
+def test_a_busy_provider_is_told_with_what_still_goes_and_when(make_log):
+    log = make_log([busy(3, "2026-03-02T09:00:20Z", "HTTP 429")])
+    assert provider(fold(log), "2026-03-02T09:00:08Z") == (
+        "provider busy: 3 of 10 calls at once, next try in 12 s (HTTP 429)"
+    )
+    assert plain_line(log[0]) == (
+        "09:00:00 Provider 3 of 10 calls at once: HTTP 429 "
+        "(30 requests so far, 4 were answered 429, 1 failed)"
+    )
+
+
+def test_a_provider_that_is_down_is_said_to_be_probed(make_log):
+    state = fold(make_log([busy(1, "", "connection refused", is_down=True)]))
+    told = provider(state, "2026-03-02T09:00:08Z")
+    assert told == "provider down, probed by one call at a time (connection refused)"
+
+
+def test_a_change_that_was_overtaken_by_a_newer_one_says_nothing(make_log):
+    newer = e.ProviderChanged(2, 10, 10, False, "", "", 30, 4, 1)
+    assert provider(fold(make_log([newer, busy(3, "", "HTTP 429")])), "2026-03-02T09:00:08Z") == ""
+
+
+def test_a_provider_without_trouble_is_not_told(make_log):
+    assert provider(fold(make_log([busy(10, "", "")])), "2026-03-02T09:00:08Z") == ""
+    assert provider(fold(()), "2026-03-02T09:00:08Z") == ""
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"),
+    [(0, "0 USD"), (0.00421, "0.0042 USD"), (1.254, "1.25 USD"), (130.4, "130 USD")],
+)
+def test_money_is_as_exact_as_it_is_small(usd, told):
+    assert money(usd) == told
+
+
+def test_a_rehearsal_says_that_it_costs_nothing(whole):
+    assert cost(whole) == "0 USD (rehearsal)"

@@ -280,3 +280,20 @@ def test_a_claim_that_makes_no_sense_is_told(
     ((found, place, message),) = problems(folder)
     assert (found, place) == (kind, "tasks.yaml:4")
     assert words in message
+
+
+def test_a_budget_for_a_wave_or_task_that_is_not_there_is_told(folder: Path) -> None:
+    settings = "[budget.waves.11]\nmoney = 2\n[budget.tasks.'1.2']\ntokens = 5\n"
+    found = problems(folder, settings)
+    assert [(kind, place) for kind, place, _ in found] == [
+        ("unknown_wave", "wavecrew.toml:1"),
+        ("unknown_task", "wavecrew.toml:1"),
+    ]
+    assert "'1.1'" in found[1][2]
+
+
+def test_a_budget_has_levels_and_exceptions_by_id(folder: Path) -> None:
+    settings = "[budget]\nmoney = 9\n[budget.task]\ntokens = 7\n[budget.tasks.'1.1']\nmoney = 2\n"
+    budget = read(folder, settings).settings.budget
+    assert (budget.money, budget.of_task("1.10").tokens) == (9, 7)
+    assert (budget.of_task("1.1").money, budget.of_task("1.1").tokens) == (2, 7)

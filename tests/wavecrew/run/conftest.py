@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,7 +97,7 @@ def parts_of(repository: Repository, base: str, sandbox: Sandbox) -> Parts:
         log=log,
         state=fold_events(()),
         host=host,
-        purse=Purse(spec.settings.budget, clock=time.monotonic),
+        purse=Purse(spec.settings.budget),
         sockets=folder.root,
         clock=lambda: 1_700_000_000,
     )

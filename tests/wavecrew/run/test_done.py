@@ -15,12 +15,17 @@ from wavecrew.run.done import engine_is_ahead
 
 PASSED = e.GateFinished("1.1", 1, 1, "pass", [], "t", "c", 1, 0, "s", "r")
 ENDED = e.AttemptEnded("1.1", 1, "passed", "")
+QUEUED = e.LandingQueued("1.1", 1, "c")
 MERGED = e.MergeFinished("1.1", 1, "merged", "m", "mc", [], "", "r")
 COMPLETED = e.TaskCompleted("1.1", "a", "Pass", [], "", "mc")
-ATTEMPT = ("r1/task/1.1/1-0", "attempt", {"outcome": "passed", "commit": "c"})
+ATTEMPT = ("r1/task/1.1/1/0", "attempt", {"outcome": "passed", "commit": "c"})
 MERGE = ("r1/land/1.1/1/0", "merge", {"outcome": "merged", "tree": "m"})
 STEPS: list[tuple[tuple[str, str, Any], list[e.Fact]]] = [
-    (ATTEMPT, [PASSED, ENDED]),
+    (ATTEMPT, [PASSED, ENDED, QUEUED]),
+    (
+        ("r1/task/1.1/1/0", "attempt", {"outcome": "held", "commit": ""}),
+        [e.TaskHeld("1.1", 1, 1, "the wave's budget is used up")],
+    ),
     (MERGE, [MERGED, COMPLETED]),
     (
         ("r1/land/1.1/1/0", "merge", {"outcome": "red", "tree": "m"}),
@@ -31,7 +36,8 @@ STEPS: list[tuple[tuple[str, str, Any], list[e.Fact]]] = [
         ("r1/sync/s/1", "look", {"id": "s", "status": "closed"}),
         [e.SyncClosed("s", 1, "fail", "", "r")],
     ),
-    (("r1/task/1.1/1-0", "block", None), [e.TaskBlocked("1.1", "a", "why", "")]),
+    (("r1/task/1.1/1/0", "block", None), [e.TaskBlocked("1.1", "a", "why", "")]),
+    (("r1", "block", None), [e.TaskBlocked("1.1", "a", "it waits for 1.2", "")]),
     (("r1", "finish", None), [e.RunFinished("done", 0, 1, 1, "tip")]),
 ]
 
@@ -62,7 +68,7 @@ def test_a_step_needs_each_of_its_facts(
 
 def test_a_log_that_knows_more_is_no_loss(tmp_path: Path) -> None:
     path = engine(tmp_path / "engine.db", ATTEMPT)
-    assert not engine_is_ahead(path, "r1", [PASSED, ENDED, MERGED, COMPLETED])
+    assert not engine_is_ahead(path, "r1", [PASSED, ENDED, QUEUED, MERGED, COMPLETED])
 
 
 def test_a_database_that_cannot_be_read_is_not_trusted(tmp_path: Path) -> None:
@@ -70,3 +76,11 @@ def test_a_database_that_cannot_be_read_is_not_trusted(tmp_path: Path) -> None:
     assert not engine_is_ahead(path, "r1", [])
     path.write_bytes(b"no database at all" * 300)
     assert engine_is_ahead(path, "r1", [])
+
+
+def test_an_attempt_that_was_held_and_went_on_ended_once(tmp_path: Path) -> None:
+    held = ("r1/task/1.1/1/0", "attempt", {"outcome": "held", "commit": ""})
+    passed = ("r1/task/1.1/1/1", "attempt", {"outcome": "passed", "commit": "c"})
+    path = engine(tmp_path / "engine.db", held, passed)
+    facts = [e.TaskHeld("1.1", 1, 1, "why"), e.TaskFreed("1.1", 1), PASSED, ENDED, QUEUED]
+    assert not engine_is_ahead(path, "r1", facts)

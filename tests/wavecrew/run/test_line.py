@@ -28,7 +28,7 @@ def line(tmp_path: Path):
 def test_a_request_gets_its_reply(line: Line, tmp_path: Path) -> None:
     end = wire.EngineLine(tmp_path / "s", timeout_s=5)
     assert end.ask(wire.BoardRead()) == wire.BoardText(text="board \u2028 ü\n")
-    assert end.ask(wire.Reserve(tokens=3)) == wire.Refused(why="no reserve")
+    assert end.ask(wire.Reserve(prompt=2, answer=1)) == wire.Refused(why="no reserve")
     end.close()
 
 
@@ -104,3 +104,14 @@ def test_a_request_that_never_ends_is_refused_and_hung_up_on(
         assert "longer than 1000 bytes" in json.loads(file.readline())["why"]
         assert file.readline() == b""
     line.close()
+
+
+def test_a_line_may_lie_deeper_than_a_sockets_address_is_long(tmp_path: Path) -> None:
+    folder = tmp_path / ("d" * 100) / ("e" * 100)
+    folder.mkdir(parents=True)
+    line = Line(folder / "s", answer)
+    end = wire.EngineLine(folder / "s", timeout_s=5)
+    assert end.ask(wire.BoardRead()) == wire.BoardText(text="board \u2028 ü\n")
+    end.close()
+    line.close()
+    assert not (folder / "s").exists()

@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psycopg
@@ -66,6 +67,20 @@ def test_a_name_is_held_by_one_and_free_when_it_leaves(alive, looker):
         alive("a")
     one.leave()
     eventually(lambda: is_free(looker, "a"))
+
+
+def test_leaving_ends_the_wait_for_a_call_and_then_the_connection(alive, looker, losses):
+    """Closed under the waiting thread, libpq ended the whole process with SIGSEGV."""
+    for number in range(10):
+        beaten = threading.Event()
+        one = alive(f"a{number}", beat=lambda _, beaten=beaten: beaten.set())
+        one.start()
+        assert beaten.wait(20)
+        one.leave()
+        assert one._connection.closed
+        assert not one._thread.is_alive()
+        eventually(lambda number=number: is_free(looker, f"a{number}"))
+    assert losses.empty()
 
 
 @pytest.fixture

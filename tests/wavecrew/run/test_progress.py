@@ -14,6 +14,7 @@ from wavecrew.plan.settings import Limits, MergeSettings, Settings
 from wavecrew.run.progress import Progress, Result, StartLanding, StartSync, StartTask, Step
 from wavecrew.run.spec import RunSpec
 from wavecrew.schedule.landing_order import LandingOrder
+from wavecrew.schedule.order import departs
 from wavecrew.schedule.ready import Schedule
 
 
@@ -249,6 +250,25 @@ def test_when_reality_departs_from_the_estimates_the_rest_is_put_in_another_orde
     assert progress.next() == [StartTask(one, 1) for one in ("3", "2")]
 
 
+@given(st.lists(st.sampled_from([0.0, 1.0, 1.0, 1.0, 40.0]), min_size=398, max_size=398))
+def test_with_many_merged_a_departure_is_seen_before_a_hundredth_more_has_merged(
+    took: list[float],
+) -> None:
+    names = [str(number) for number in range(400)]
+    tasks = [make_task(name, estimate_h=1.0) for name in names]
+    progress = progress_of(spec_of(tasks, [], [role("a", 400)], agents=400))
+    progress.next()
+    unseen = 0
+    for name, spent in zip(names, took, strict=False):
+        progress.take(merged(name) | {"spent_s": spent})
+        departed = departs(dict.fromkeys(progress.measured, 1.0), progress.measured)
+        assert departed or not progress.is_off_course
+        unseen = unseen + 1 if departed and not progress.is_off_course else 0
+        assert unseen <= len(progress.merged) // 100
+        if len(progress.merged) < 200:
+            assert progress.is_off_course == departed
+
+
 def test_landing_again_adds_to_the_time_of_a_task_and_takes_none_away() -> None:
     progress = progress_of(two_waves())
     progress.next()
@@ -384,3 +404,32 @@ def test_in_plan_order_the_same_answers_land_in_the_same_order_whatever_the_timi
     assert first == order_of(lambda count: data.draw(st.integers(0, count - 1)))
     position = LandingOrder(spec.plan, spec.barrier).position
     assert first == sorted(first, key=lambda task: position[TaskId(task)])
+
+
+def test_a_task_held_by_its_waves_budget_goes_on_with_the_same_attempt_when_freed() -> None:
+    spec = spec_of([make_task("a"), make_task("b", agent="b")], [], [role("a"), role("b")])
+    progress = progress_of(spec)
+    assert {step.task for step in progress.next()} == {"a", "b"}  # type: ignore[union-attr]
+    held = {"kind": "task", "id": "a", "attempt": 2, "lap": 0, "status": "held", "rework": None}
+    progress.take(held)
+    assert progress.next() == []
+    progress.take({"kind": "task", "id": "b", "attempt": 1, "status": "merged"})
+    assert progress.is_over
+    assert list(progress.short) == ["a"]
+    progress.free(["a"])
+    assert progress.next() == [StartTask("a", 2, None, lap=1)]
+    progress.take({"kind": "task", "id": "a", "attempt": 2, "status": "merged"})
+    assert progress.outcome() == ("done", 0)
+
+
+def test_in_plan_order_a_task_held_by_its_waves_budget_keeps_no_other_from_landing() -> None:
+    tasks = [make_task("a"), make_task("b", agent="b")]
+    progress = progress_of(in_plan_order(spec_of(tasks, [], [role("a"), role("b")])))
+    progress.next()
+    passed = {"kind": "task", "id": "b", "attempt": 1, "status": "passed", "branch": "c"}
+    progress.take(passed)
+    assert progress.next() == []  # a may still land, and would be first
+    progress.take(
+        {"kind": "task", "id": "a", "attempt": 1, "lap": 0, "status": "held", "rework": None}
+    )
+    assert progress.next() == [StartLanding("b", 1, "c")]

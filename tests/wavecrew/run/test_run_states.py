@@ -139,6 +139,20 @@ class RunMachine(RuleBasedStateMachine):
         at, step = self.pick(data, StartTask)
         self.answer(at, self.told(step, status="blocked", why=why, spent_s=1.0))
 
+    @precondition(lambda self: self.has(StartTask))
+    @rule(data=st.data())
+    def a_task_waits_for_its_waves_budget(self, data: st.DataObject) -> None:
+        at, step = self.pick(data, StartTask)
+        self.answer(at, self.told(step, lap=step.lap, status="held", rework=step.rework))
+
+    @precondition(lambda self: self.waits_for_budget())
+    @rule(data=st.data())
+    def budgets_have_room_again(self, data: st.DataObject) -> None:
+        waiting = sorted(self.progress.short)
+        free = data.draw(st.lists(st.sampled_from(waiting), unique=True, min_size=1))
+        self.progress.free(free)
+        self.start()
+
     @precondition(lambda self: self.has(StartLanding))
     @rule(data=st.data())
     def a_branch_lands(self, data: st.DataObject) -> None:
@@ -177,9 +191,12 @@ class RunMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.out)
     @rule()
-    def it_is_over(self) -> None:
-        """Nothing is under way, and asked again nothing starts."""
+    def asked_again_nothing_starts(self) -> None:
+        """Nothing is under way: the run is over, or pauses until a budget is raised."""
         assert self.progress.next() == []
+
+    def waits_for_budget(self) -> bool:
+        return hasattr(self, "progress") and bool(self.progress.short)
 
     def has(self, kind: type[Any]) -> bool:
         return any(isinstance(step, kind) for step in self.out)
@@ -220,11 +237,12 @@ class RunMachine(RuleBasedStateMachine):
         assert progress.is_over
         assert not progress.again
         assert not progress.landing
-        assert not progress.held
+        if not progress.short:
+            assert not progress.held
 
     @invariant()
     def at_the_end_every_task_has_exactly_one_outcome(self) -> None:
-        if not hasattr(self, "progress") or self.out:
+        if not hasattr(self, "progress") or self.out or self.waits_for_budget():
             return
         progress = self.progress
         ends = progress.ends
@@ -254,7 +272,7 @@ class RunMachine(RuleBasedStateMachine):
 
 def name_of(step: Step) -> str:
     if isinstance(step, StartTask):
-        return f"task {step.task} {step.attempt}"
+        return f"task {step.task} {step.attempt} {step.lap}"
     return (
         f"land {step.task} {step.attempt} {step.lap}"
         if not isinstance(step, StartSync)

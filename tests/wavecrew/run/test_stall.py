@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from wavecrew.journal.attempt import AttemptJournal, JournalTail
 from wavecrew.plan.model import Role
-from wavecrew.plan.settings import Check, Limits, ModelSettings, SandboxSettings
+from wavecrew.plan.settings import Budget, Check, Limits, ModelSettings, SandboxSettings
+from wavecrew.run.budget import Purse
 from wavecrew.run.host import ProcessHost
 from wavecrew.run.session import run_session
 from wavecrew.run.stall import SAME_CALLS, Allowed, StallWatch
@@ -97,11 +98,20 @@ def test_a_storm_of_429_is_no_stall_however_long_it_lasts() -> None:
     it = Watched()
     it.intent("model", messages=2)
     for _ in range(20):
-        it.watch.heard(Reserve(tokens=9), Granted(granted=True, wait_s=200))
-        assert it.after(200 + 300) == ""
-        it.watch.heard(Settle(reserved=9, tokens=0, wait_s=600), Noted())
+        it.watch.heard(Reserve(prompt=9, answer=9), Granted(granted=False, wait_s=600))
         assert it.after(600 + 300) == ""
+        it.watch.heard(Reserve(prompt=9, answer=9), Granted(granted=True, wait_s=200))
+        assert it.after(200 + 300) == ""
+        it.watch.heard(Settle(trouble="busy", took_s=3), Noted())
+        assert it.after(300) == ""
     assert it.after(101) != ""
+    assert it.watch.idle_s == 20 * (600 + 200 + 3)
+
+
+def test_the_time_of_an_answer_is_the_attempts_own() -> None:
+    it = Watched()
+    it.watch.heard(Settle(prompt=9, answer=1, took_s=50), Noted())
+    assert it.watch.idle_s == 0
 
 
 def test_an_agent_waiting_for_the_engine_does_not_stall() -> None:
@@ -237,7 +247,9 @@ def test_a_hung_agent_is_ended_as_stalled_and_nothing_of_it_lives(
     monkeypatch.setattr("wavecrew.run.stall.SNAPSHOT_S", 0.0)
     monkeypatch.setattr("wavecrew.run.session.PARK_S", 0.5)
     host = ProcessHost(tmp_path / "host", command=(sys.executable, "-c", HUNG))
-    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop(), records=None)
+    parts: Any = SimpleNamespace(
+        host=host, sessions=set(), stop=Stop(), purse=Purse(Budget()), records=None
+    )
     try:
         ended = run_session(parts, "1.1/1", assignment, lambda request: Noted())
     finally:
@@ -264,7 +276,9 @@ for line in sys.stdin:
         print(json.dumps({"ended": told["id"], "status": {}}), flush=True)
 """
     host = ProcessHost(tmp_path / "host", command=(sys.executable, "-c", ending))
-    parts: Any = SimpleNamespace(host=host, sessions=set(), stop=Stop(), records=None)
+    parts: Any = SimpleNamespace(
+        host=host, sessions=set(), stop=Stop(), purse=Purse(Budget()), records=None
+    )
     try:
         ended = run_session(parts, "1.1/1", assignment, lambda request: Noted())
     finally:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wavecrew.workspace.collisions import TIP, Collision, forecast
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import ENGINE, Conflicted
+from wavecrew.workspace.trial import Trial
 
 INIT = "app/__init__.py"
 VERSIONS = "db/versions"
@@ -118,6 +119,15 @@ def test_no_branch_or_one_collides_with_nothing(shop: Any) -> None:
     assert forecast(mirror, base, {}) == ()
     assert forecast(mirror, base, {"1": shop.branch(mirror, base, {"new": b"1\n"})}) == ()
     assert forecast(mirror, base, {"1": base, "2": base}) == ()
+
+
+def test_what_a_trial_writes_waits_for_no_disk_and_what_the_mirror_writes_does(shop: Any) -> None:
+    base = shop.start({"a": "1\n"})
+    mirror = shop.mirror()
+    asked = ("config", "--get", "core.fsync")
+    with Trial.open(mirror, base) as trial:
+        assert trial.scratch.git.run(*asked) == b"none\n"
+    assert mirror.git.run(*asked) == b"committed\n"
 
 
 def test_a_forecast_leaves_nothing_in_the_mirror(shop: Any) -> None:
