@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench kill-storm kill-storm-short system clean
+.PHONY: demo test check format bench kill-storm kill-storm-short kill-storm-postgres kill-storm-postgres-short system clean
 
 demo: $(READY)
 	$(BIN)/wavecrew demo
@@ -36,6 +36,12 @@ kill-storm: $(READY)
 
 kill-storm-short: $(READY)
 	$(BIN)/python tests/storm/kill_storm.py --short
+
+kill-storm-postgres: $(READY)
+	$(BIN)/python tests/storm/kill_storm.py --postgres --random 20 --json kill-storm-postgres.json
+
+kill-storm-postgres-short: $(READY)
+	$(BIN)/python tests/storm/kill_storm.py --postgres --short
 
 $(READY): pyproject.toml uv.lock system.sh
 	sh system.sh

@@ -1,4 +1,7 @@
-"""A line to a server on loopback that a test can cut: TCP, passed on until told otherwise."""
+"""A line to a server on loopback that a test can cut, or reach from elsewhere.
+
+TCP, passed on until told otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Self
 
 
 class CuttableLine:
-    """Listens on a port of its own and passes on to `host:port`."""
+    """Listens at `listen`, on a port of its own, and passes on to `host:port`."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, listen: str = "127.0.0.1") -> None:
         self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((listen, 0))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._word = b""

@@ -28,6 +28,14 @@ from wavecrew.journal.log import SqliteEventLog
 DATA = Path(__file__).parents[1] / "data" / "tiny"
 LONGEST_S = 120
 """No command of a story takes longer, however slow the machine."""
+HOLDS_OUT = """
+[[checks]]
+name = "acceptance"
+run = "python -m pytest -q /held-out"
+kind = "pytest"
+stages = ["sync"]
+held_out = "acceptance"
+"""
 
 Turn = dict[str, Any]
 
@@ -111,6 +119,13 @@ class Story:
         """Lines for wavecrew.toml, after those of the calculator's own."""
         own = (DATA / "wavecrew.toml").read_text()
         (self.root / "wavecrew.toml").write_text(f"{own}\n{text}")
+
+    def hold_out(self, test: str) -> None:
+        """A check of the sync points that runs `test`, which no agent sees."""
+        settings = self.root / "wavecrew.toml"
+        settings.write_text(HOLDS_OUT + settings.read_text())
+        (self.root / "acceptance").mkdir()
+        (self.root / "acceptance" / "test_held_out.py").write_text(test)
 
     def flags(self) -> Path:
         """A folder that agents' commands can look into and the story can put files into."""

@@ -13,14 +13,6 @@ from calculator.base import base
 def test_the_base_is_what_the_plan_says():
     assert base() == 10
 """
-CHECK = """
-[[checks]]
-name = "acceptance"
-run = "python -m pytest -q /held-out"
-kind = "pytest"
-stages = ["sync"]
-held_out = "acceptance"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +29,7 @@ def play(stories, say):
                 {"id": "gate", "title": "The base", "after_waves": ["one"], "holds_waves": ["two"]},
             ),
         )
-        toml = (story.root / "wavecrew.toml").read_text()
-        (story.root / "wavecrew.toml").write_text(CHECK + toml)
-        (story.root / "acceptance").mkdir()
-        (story.root / "acceptance" / "test_base.py").write_text(HELD_OUT)
+        story.hold_out(HELD_OUT)
         story.talk("task/base", say.function("base", 9), second)
         story.talk("task/next", say.function("next_one", 1))
         look = say.call("run_integration")

@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from wavecrew.journal.attempt import read_records
 
@@ -29,7 +31,9 @@ def git(repo: Path, *arguments: str) -> str:
 
 
 def final_tree(repo: Path) -> str:
-    return git(repo, "rev-parse", "refs/heads/wavecrew/r1/integration^{tree}")
+    """Of the integration branch; empty when there is none."""
+    shown = "--format=%(tree)"
+    return git(repo, "for-each-ref", shown, "refs/heads/wavecrew/r1/integration")
 
 
 def answered(run: Path) -> set[Exchange]:
@@ -41,10 +45,14 @@ def answered(run: Path) -> set[Exchange]:
         except (OSError, ValueError):
             continue
         name, number = f"{given['kind']}/{given['subject']}", int(given["attempt"])
-        records = read_records(folder / "journal.jsonl")
-        calls = [r for r in records if r["record"] == "reply" and r["kind"] == "model"]
-        found |= {(name, number, turn) for turn in range(1, len(calls) + 1)}
+        found |= turns(name, number, read_records(folder / "journal.jsonl"))
     return found
+
+
+def turns(conversation: str, attempt: int, records: Iterable[dict[str, Any]]) -> set[Exchange]:
+    """The answers of the model among an attempt's records."""
+    calls = [r for r in records if r["record"] == "reply" and r["kind"] == "model"]
+    return {(conversation, attempt, turn) for turn in range(1, len(calls) + 1)}
 
 
 def checkout(repo: Path) -> dict[str, bytes]:
@@ -55,19 +63,26 @@ def checkout(repo: Path) -> dict[str, bytes]:
     return state | {"branch main": git(repo, "rev-parse", "main").encode()}
 
 
-def doubled(repo: Path) -> list[str]:
-    """Tasks that were merged more than once as the same attempt."""
+def doubled(repo: Path, base: str) -> list[str]:
+    """Tasks that were merged more than once as the same attempt, since the commit `base`."""
     form = "--format=%(trailers:key=Task-Id,valueonly,separator=%x2C)/%(trailers:key=Attempt,valueonly,separator=%x2C)"
-    merges = git(repo, "log", "--first-parent", form, "main..wavecrew/r1/integration").split("\n")
+    merges = git(repo, "log", "--first-parent", form, f"{base}..wavecrew/r1/integration").split(
+        "\n"
+    )
     counted = Counter(line for line in merges if line.strip("/"))
     return [f"{name} was merged {times} times" for name, times in counted.items() if times > 1]
 
 
-def lost(repo: Path, run: Path) -> list[str]:
-    """Commits that a gate passed and that no ref reaches any more."""
+def passed(run: Path) -> list[str]:
+    """The facts of all gates, as JSON."""
     with closing(sqlite3.connect(f"file:{run / 'events.db'}?mode=ro", uri=True)) as database:
         rows = database.execute("select fact from events where kind = 'gate_finished'").fetchall()
-    commits = {fact["commit"] for (text,) in rows if (fact := json.loads(text))["commit"]}
+    return [fact for (fact,) in rows]
+
+
+def lost(repo: Path, gates: Iterable[str]) -> list[str]:
+    """Commits that a gate passed and that no ref reaches any more."""
+    commits = {fact["commit"] for text in gates if (fact := json.loads(text))["commit"]}
     reached = set(git(repo, "rev-list", "--all").split())
     return [
         f"commit {commit[:12]} passed its gate and no ref reaches it"
@@ -78,38 +93,45 @@ def lost(repo: Path, run: Path) -> list[str]:
 def left_over(repo: Path, run: Path, tmp: Path) -> list[str]:
     """Temporary files, locks and leases that should have gone with their owner."""
     found = [f"left in TMPDIR: {entry.name}" for entry in tmp.iterdir()]
-    for folder, names, files in os.walk(repo / ".git"):
-        place = Path(folder)
-        if place.name in ("ws", "home", "outputs") and place.parents[2].name == "attempts":
-            names.clear()
-            continue
-        for name in [*names, *files]:
-            if _is_half_written(name, place) or _is_scratch(name):
-                found.append(f"left in .git: {(place / name).relative_to(repo / '.git')}")
+    found += half_made(repo / ".git")
     scratch = run / "scratch"
     if scratch.is_dir():
         found += [
             f"left in scratch: {p.relative_to(scratch)}" for p in scratch.rglob("*") if p.is_file()
         ]
-    leases = repo / ".git" / "wavecrew" / "leases.db"
-    if leases.exists():
-        with closing(sqlite3.connect(leases)) as database:
-            rows = database.execute("select kind, name, holder from leases").fetchall()
-        found += [f"lease never given back: {' '.join(row)}" for row in rows]
+    return found + held(repo / ".git" / "wavecrew" / "leases.db")
+
+
+def half_made(root: Path) -> list[str]:
+    """Locks, scratch folders and files that were being written, anywhere below `root`."""
+    found = []
+    for folder, names, files in os.walk(root):
+        place = Path(folder)
+        if place.name in ("ws", "home", "outputs") and place.parents[2].name == "attempts":
+            names.clear()
+            continue
+        for name in [*names, *files]:
+            if _is_half_written(name, place) or name.startswith(SCRATCH):
+                found.append(f"left in {root.name}: {(place / name).relative_to(root)}")
     return found
+
+
+def held(leases: Path) -> list[str]:
+    """Leases that nobody gave back."""
+    if not leases.exists():
+        return []
+    with closing(sqlite3.connect(leases)) as database:
+        rows = database.execute("select kind, name, holder from leases").fetchall()
+    return [f"lease never given back: {' '.join(row)}" for row in rows]
 
 
 def _is_half_written(name: str, place: Path) -> bool:
     return name.endswith((".lock", ".partial", ".new")) and "baseline" not in place.parts
 
 
-def _is_scratch(name: str) -> bool:
-    return name.startswith(SCRATCH)
-
-
-def settled(look: object, within_s: float = 5.0) -> list[str]:
+def settled(look: Callable[[], list[str]], within_s: float = 5.0) -> list[str]:
     """What `look` finds once a moment to go away has passed."""
     deadline = time.monotonic() + within_s
-    while (found := look()) and time.monotonic() < deadline:  # type: ignore[operator]
+    while (found := look()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return found  # type: ignore[no-any-return]
+    return found

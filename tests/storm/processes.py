@@ -28,6 +28,10 @@ class Process:
     def words(self) -> str:
         return _read(self.pid, "cmdline").replace(b"\0", b" ").decode(errors="replace")
 
+    def names(self, text: str) -> bool:
+        """True when it stands in its command line or its environment."""
+        return text.encode() in _read(self.pid, "cmdline") + _read(self.pid, "environ")
+
     def kill(self) -> bool:
         """True when it was there to be killed."""
         if not self.is_alive:
@@ -66,6 +70,13 @@ def below(root: int) -> list[Process]:
         found += nearer
         waiting += [process.pid for process in nearer]
     return found
+
+
+def kill(victims: Iterable[Process]) -> bool:
+    """SIGKILL to all, and wait until they are dead; False when none was there."""
+    killed = [victim for victim in victims if victim.kill()]
+    gone(killed, 10)
+    return bool(killed)
 
 
 def gone(processes: Iterable[Process], within_s: float) -> list[Process]:

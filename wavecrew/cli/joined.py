@@ -40,11 +40,12 @@ from wavecrew.run.parts import Parts
 from wavecrew.run.place import SharedSchema, schema_of
 from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec
+from wavecrew.upkeep.leftovers import sweep_leases, sweep_run
 from wavecrew.workers.announce import announce
 from wavecrew.workers.held_out import bring
 from wavecrew.workers.reaper import Reaper
 from wavecrew.workers.roster import Roster, sign_of_life
-from wavecrew.workspace.hub import HubRepository
+from wavecrew.workspace.hub import REPOSITORY, HubRepository
 
 if TYPE_CHECKING:
     import psycopg
@@ -59,6 +60,8 @@ LOSSES = (DatabaseLost, HubUnreachable, Fenced)
 """Passing troubles, or we were taken for dead: a fresh engine process tries again."""
 UNFIT = (DiskFull, SandboxUnavailable, HubRefused, DatabaseRefused)
 """What concerns this machine alone. Everything else concerns the run, and pauses it for all."""
+HUB = "hub"
+"""Folder below a worker's place in which its clone of the hub lies."""
 TICK_S = 0.2
 REFRESH_S = 1.0
 _PR_SET_PDEATHSIG = 1
@@ -117,9 +120,9 @@ class Joined:
         sandbox = open_real_sandbox(spec)
         check_endpoint(spec.settings.model, os.environ)
         place = place_of(given.folder, given.url, given.hub)
-        folder = RunFolder(place / "runs" / given.run)
+        folder = folder_of(given)
         folder.root.mkdir(parents=True, exist_ok=True)
-        repository = HubRepository.open(given.hub, place / "hub")
+        repository = HubRepository.open(given.hub, place / HUB)
         books = Books.shared(given.url, given.run)
         spec = bring(books.shelf, spec, folder)
         folder.save(spec)
@@ -220,6 +223,18 @@ def pause_told(roster: Roster, log: EventLog, number: int, reason: str, *, but: 
 def place_of(folder: Path, url: str, hub: str) -> Path:
     """The worker's folder for one database and one hub: runs of two may have the same name."""
     return folder / hashlib.sha256(f"{shown(url)}\0{hub}".encode()).hexdigest()[:12]
+
+
+def folder_of(given: Joining) -> RunFolder:
+    """The run's folder on this machine."""
+    return RunFolder(place_of(given.folder, given.url, given.hub) / "runs" / given.run)
+
+
+def sweep_place(given: Joining) -> None:
+    """Remove what engine processes had leased and left half-written there; none may be alive."""
+    git_dir = place_of(given.folder, given.url, given.hub) / HUB / REPOSITORY
+    sweep_leases(git_dir)
+    sweep_run(folder_of(given), git_dir)
 
 
 def say(text: str) -> None:

@@ -240,14 +240,25 @@ class _Watch:
             _say(f"the branches are not here yet: {error}")
             return
         if self.shown.state.exit_code is not None:
-            assert self.books.records is not None
-            folder = RunFolder(runs_root(self.desk.repository.git_dir) / self.spec.run)
-            try:
-                bring_home(folder, self.spec, self.shown.log, self.books.shelf, self.books.records)
-            except UsageError as error:
-                _say(f"events, reports and journals stay in the database: {error}")
+            self._bring_home()
         for ref, why in fetched.left:
             _say(f"{ref} stays as it is here: {why}")
+
+    def _bring_home(self) -> None:
+        """Waits for the database as the watching does: it may have been away since it was asked."""
+        assert self.books.records is not None
+        folder = RunFolder(runs_root(self.desk.repository.git_dir) / self.spec.run)
+        while True:
+            try:
+                bring_home(folder, self.spec, self.shown.log, self.books.shelf, self.books.records)
+            except DatabaseLost as error:
+                self._tell_away(error)
+                time.sleep(TICK_S)
+            except UsageError as error:
+                _say(f"events, reports and journals stay in the database: {error}")
+                return
+            else:
+                return
 
     def _tell_away(self, error: DatabaseLost) -> None:
         if not self.told_away:

@@ -25,8 +25,10 @@ from wavecrew.cli.joined import (
     EXIT_LEFT,
     EXIT_PAUSED,
     EXIT_UNFIT,
+    HUB,
     Joining,
     place_of,
+    sweep_place,
 )
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -163,7 +165,7 @@ class Supervisor:
         if not gone:
             return
         try:
-            repository = HubRepository.open(self.hub, place / "hub")
+            repository = HubRepository.open(self.hub, place / HUB)
             for path in gone:
                 self._tell_gone(clean_gone(RunFolder(path), repository))
         except (WavecrewError, OSError) as error:
@@ -216,6 +218,7 @@ class Supervisor:
             agents=self.request.agents,
             parent=os.getpid(),
         )
+        sweep_place(given)
         self._at = run
         process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, start_new_session=True)
         try:
@@ -226,6 +229,7 @@ class Supervisor:
                 pass
             return self._ended(process)
         finally:
+            sweep_place(given)
             _sweep()
             self._at = ""
 

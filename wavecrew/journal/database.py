@@ -8,6 +8,7 @@ psycopg is imported on first use; a local run never needs it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,6 +58,7 @@ PASSING = (
     "remaining connection slots",
 )
 """Words of a server that refuses now and will not later."""
+_SILENT = logging.NullHandler()
 
 
 class Database:
@@ -116,6 +118,8 @@ class Database:
 
 def driver() -> Any:
     """The module psycopg; EnvironmentBroken when the extra `postgres` is not installed."""
+    # What the driver says beside an error that it raises as well would come out on stderr.
+    logging.getLogger("psycopg").addHandler(_SILENT)
     try:
         import psycopg
     except ImportError as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dbos import DBOS
 
 from wavecrew.errors import EnvironmentBroken
-from wavecrew.journal.database import LINE, Database
+from wavecrew.journal.database import LINE, SESSION, Database
 from wavecrew.run.liveness import HOLDER
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ class SharedSchema:
             "dbos_system_schema": schema_of(self.run),
             "executor_id": self.executor,
             "sys_db_pool_size": self.agents + 8,
-            "db_engine_kwargs": {"connect_args": dict(LINE)},
+            "db_engine_kwargs": {
+                "connect_args": dict(LINE),
+                "pool_events": [(_as_ours, "connect")],
+            },
         }
 
     def register_tasks(self, engine: DBOS, limit: int) -> None:
@@ -133,6 +136,12 @@ class SharedSchema:
             worker_concurrency=min(self.agents, limit),
             polling_interval_sec=POLL_S,
         )
+
+
+def _as_ours(connection: psycopg.Connection[tuple[Any, ...]], _record: object) -> None:
+    """Have the server end a session of DBOS whose worker is cut off, as it ends ours."""
+    connection.execute(SESSION)
+    connection.commit()
 
 
 def schema_of(run: str) -> str:

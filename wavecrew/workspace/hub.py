@@ -26,6 +26,8 @@ from wavecrew.workspace.refs import ATTIC, BRANCHES, SNAPSHOTS, checked
 from wavecrew.workspace.remote import Patience, Remote, lines_of
 from wavecrew.workspace.skeleton import write_skeleton
 
+REPOSITORY = "repo.git"
+"""The clone's name in its folder."""
 _INCOMING = "refs/incoming"
 _BROUGHT = "refs/brought"
 """Commits that were asked for by id."""
@@ -66,7 +68,7 @@ class HubRepository:
         remote = Remote.at(url, patience)
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
-        git_dir = folder / "repo.git"
+        git_dir = folder / REPOSITORY
         if git_dir.is_dir():
             listed(remote, Git(git_dir), ("{url}", "HEAD"))
         else:

@@ -19,6 +19,8 @@ def away(crews, say, plan_of):
     with PostgresServer() as server:
         crew = crews("away", server)
         flags = crew.story.flags()
+        # So that the database is asked for documents before and after.
+        crew.story.hold_out("def test_nothing():\n    assert True\n")
         plan_of(crew.story, say, "a", "b", slow=flags)
         run = crew.submit()
         for name in ("first", "second"):
@@ -41,6 +43,8 @@ def test_the_run_comes_to_its_end_without_a_person(away):
     assert away.done.code == 0, (away.done, away.ended)
     assert sorted(away.crew.story.landed()) == ["a", "b"]
     assert "the workers wait for it" in away.done.err
+    assert "psycopg" not in away.done.err  # the driver's own asides
+    assert (away.crew.story.folder / "run.json").exists()
 
 
 def test_no_agent_or_command_outlived_an_engine_that_lost_the_database(away):

@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+
+from wavecrew.cli.joined import Joining, folder_of, place_of, sweep_place
+from wavecrew.run.leases import Leases, Thing
+from wavecrew.run.owner import Owner
 
 WITHOUT_PSYCOPG = """
 import sys
@@ -99,3 +104,24 @@ def test_two_workers_do_not_share_a_folder(wavecrew, hub, database_url):
         )  # fmt: skip
     assert done.returncode == 2
     assert "--folder" in done.stderr
+
+
+def test_what_killed_engines_of_a_worker_left_goes(tmp_path):
+    given = Joining(
+        worker="w",
+        url="postgresql://crew@db/wavecrew",
+        run="r1",
+        hub="/hub.git",
+        folder=tmp_path,
+        agents=1,
+        parent=1,
+    )
+    owner = replace(Owner.this(), started="1")
+    table = place_of(given) / "hub" / "repo.git" / "wavecrew" / "leases.db"
+    Leases(table, owner=owner).claim("r1/a/1", (Thing("database", "app_a"),))
+    half = folder_of(given).mirror / "incoming-1" / "pack"
+    half.parent.mkdir(parents=True)
+    half.write_text("half")
+    sweep_place(given)
+    assert list(Leases(table).held()) == []
+    assert not half.parent.exists()

@@ -5,11 +5,10 @@ In a network namespace of its own; needs root and iproute2, and is left out else
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -18,6 +17,7 @@ import pytest
 from wavecrew.run.liveness import LOST_AFTER_S, SILENCE_S, is_free
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "servers"))
+from cables import Cables, NoCables
 from postgres import PostgresServer
 
 HOLDS = """
@@ -33,38 +33,22 @@ threading.Event().wait()
 """
 
 
-def ip(*words):
-    return subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
-def far():
-    """(name of a namespace, its end of the cable, our address on it)"""
-    name, here, there = f"wc{os.getpid()}", f"wch{os.getpid()}", f"wct{os.getpid()}"
-    if os.geteuid() or not shutil.which("ip") or ip("netns", "add", name).returncode:
-        pytest.skip("no network namespaces here")
-    try:
-        made = [
-            ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", name),
-            ip("addr", "add", "10.213.7.1/30", "dev", here),
-            ip("link", "set", here, "up"),
-            ip("-n", name, "addr", "add", "10.213.7.2/30", "dev", there),
-            ip("-n", name, "link", "set", there, "up"),
-        ]
-        if any(done.returncode for done in made):
-            pytest.skip("no virtual cables here")
-        yield name, there, "10.213.7.1"
-    finally:
-        ip("link", "del", here)
-        ip("netns", "del", name)
+def cables():
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(Cables(1))
+        except NoCables as why:
+            pytest.skip(str(why))
+        yield made
 
 
-def test_the_holder_gives_itself_up_before_the_server_gives_its_lock_away(far):
-    name, cable, address = far
-    with PostgresServer(listen=address) as server:
+def test_the_holder_gives_itself_up_before_the_server_gives_its_lock_away(cables):
+    (name,) = cables.names
+    with PostgresServer(listen=cables.host) as server:
         url = server.create_database("cut")
         holder = subprocess.Popen(
-            ["ip", "netns", "exec", name, sys.executable, "-c", HOLDS, url],
+            [*cables.enter(name), sys.executable, "-c", HOLDS, url],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -72,7 +56,7 @@ def test_the_holder_gives_itself_up_before_the_server_gives_its_lock_away(far):
             try:
                 assert holder.stdout.readline() == "holds\n"
                 time.sleep(1)
-                ip("-n", name, "link", "set", cable, "down")
+                cables.pull(name)
                 cut_at = time.monotonic()
                 assert not is_free(looker, "far")
                 assert holder.stdout.readline().startswith("lost")

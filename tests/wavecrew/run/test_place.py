@@ -1,4 +1,4 @@
-"""A run's workflows on PostgreSQL, left by another version of the engine: set aside, never lost."""
+"""A run's workflows on PostgreSQL: what another version left is set aside; how DBOS connects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+import sqlalchemy
 
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.run.liveness import KEY
@@ -70,3 +71,15 @@ def test_an_engine_of_another_version_that_is_alive_is_not_pushed_aside(
     with pytest.raises(EnvironmentBroken, match="works on run 'r1'"):
         place.prepare("3")
     assert schemas(server) == {"wavecrew_r1"}
+
+
+def test_the_server_ends_a_session_of_dbos_whose_worker_is_cut_off(database_url):
+    given = SharedSchema(database_url, "r1", "one", 2).config()["db_engine_kwargs"]
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    engine = sqlalchemy.create_engine(url, **given)
+    try:
+        with engine.connect() as connection:
+            shown = connection.execute(sqlalchemy.text("show tcp_keepalives_idle")).scalar()
+    finally:
+        engine.dispose()
+    assert shown == "5"
