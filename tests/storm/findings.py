@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wavecrew.journal.attempt import read_records
+from wavecrew.sandbox.orphans import orphans
 
 SCRATCH = ("incoming-", "outgoing-", "index-", "merge-", "checkout-", ".mirror-", "tmp")
 Exchange = tuple[str, int, int]
@@ -93,6 +94,7 @@ def lost(repo: Path, gates: Iterable[str]) -> list[str]:
 def left_over(repo: Path, run: Path, tmp: Path) -> list[str]:
     """Temporary files, locks and leases that should have gone with their owner."""
     found = [f"left in TMPDIR: {entry.name}" for entry in tmp.iterdir()]
+    found += [f"half-made sandbox: {pid}" for pid in orphans()]
     found += half_made(repo / ".git")
     scratch = run / "scratch"
     if scratch.is_dir():

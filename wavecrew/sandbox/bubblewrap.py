@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from subprocess import Popen
 from typing import Literal
 
-from wavecrew.errors import SandboxUnavailable
+from wavecrew.errors import CommandLost, SandboxUnavailable
 from wavecrew.sandbox import profile
 from wavecrew.sandbox.cgroup import Cgroups, Group, joining
 from wavecrew.sandbox.handed import Handed
 from wavecrew.sandbox.limits import rlimits
 from wavecrew.sandbox.mends import unavailable
 from wavecrew.sandbox.model import Caps, Command, Finished, Mode
+from wavecrew.sandbox.orphans import end_orphans
 from wavecrew.sandbox.refusal import refuse_unsafe
 from wavecrew.sandbox.running import Running
 from wavecrew.sandbox.seccomp import program
@@ -50,6 +51,7 @@ class Bubblewrap:
         self._env = dict(env or {})
         self._bwrap = _found(program_path)
         self._setpriv = shutil.which("setpriv") or ""
+        end_orphans()  # their groups can go then
         self._cgroups = Cgroups.found() if cgroups is None else cgroups
         if self._cgroups.memory is None and not can_watch():
             raise unavailable("memory can neither be limited nor watched on this kernel")
@@ -95,6 +97,9 @@ class Bubblewrap:
             ).run()
         except SandboxUnavailable as error:
             raise unavailable(error.what) from error
+        except CommandLost:
+            end_orphans()
+            raise
         finally:
             os.close(status_fd)
 
