@@ -284,7 +284,8 @@ def test_ten_minutes_of_trouble_fail_nothing_and_cost_few_calls(
     print(f"{mood}: {storm.tries} HTTP calls for {storm.answers} answers in {storm.took_s:.0f} s")
     assert (storm.answers, storm.endings) == (AGENTS * CALLS, [])
     assert TEN_MINUTES <= storm.took_s < TEN_MINUTES + 120
-    assert provider.requests == storm.tries
+    unread = storm.tries - provider.requests  # given up before a busy server had read it
+    assert 0 <= unread <= (wasted if mood == "hang" else 0)
     assert wasted <= most
     assert any(change.is_down for change in storm.changes)
     assert not storm.changes[-1].is_down

@@ -117,7 +117,8 @@ def test_what_killed_engines_of_a_worker_left_goes(tmp_path):
         parent=1,
     )
     owner = replace(Owner.this(), started="1")
-    table = place_of(given) / "hub" / "repo.git" / "wavecrew" / "leases.db"
+    place = place_of(given.folder, given.url, given.hub)
+    table = place / "hub" / "repo.git" / "wavecrew" / "leases.db"
     Leases(table, owner=owner).claim("r1/a/1", (Thing("database", "app_a"),))
     half = folder_of(given).mirror / "incoming-1" / "pack"
     half.parent.mkdir(parents=True)
