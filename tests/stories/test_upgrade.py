@@ -1,4 +1,7 @@
-"""A run that the previous commit of Wavecrew started: this one goes on with it, or says why not."""
+"""A run that the previous commit of Wavecrew started: this one goes on with it, or says why not.
+
+UPGRADE_FROM=REVISION tries another commit than the previous one.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).parents[2]
+BEFORE = os.environ.get("UPGRADE_FROM", "HEAD~1")
 TASKS = {"one": 1, "two": 2}
 
 
@@ -23,7 +27,7 @@ TASKS = {"one": 1, "two": 2}
 def earlier(tmp_path_factory):
     """The code of the previous commit, in a folder of its own."""
     made = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", "--format=tar", "HEAD~1"],
+        ["git", "-C", str(ROOT), "archive", "--format=tar", BEFORE],
         capture_output=True,
         check=False,
     )
