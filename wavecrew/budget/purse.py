@@ -15,20 +15,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
 
+from wavecrew.budget.held import Held, row_of, set_aside, take_back, together
+from wavecrew.budget.limits import Level, allowance_of, level_of, over
 from wavecrew.budget.prices import Prices, Usage
 from wavecrew.budget.traffic import Dice, Pace, Traffic, Trouble
-from wavecrew.journal.account import RUN, Account, Spent
+from wavecrew.journal.account import Account, Spent
 from wavecrew.journal.events import ProviderChanged
-from wavecrew.journal.ledger import Ledger, MemoryLedger, Row, Rows
-from wavecrew.plan.settings import Allowance, Budget, ModelSettings
+from wavecrew.journal.ledger import Ledger, MemoryLedger, Rows
+from wavecrew.plan.settings import Budget, ModelSettings
 
 PROVIDER = "provider"
 BRIEFLY_S = 0.5
 """Where others' reservations leave no room, an agent asks again after this long."""
 
-Level = Literal["", "run", "wave", "task", "provider"]
 Spending = Callable[[str, float], Spent]
 """Node and time -> what was spent there until then."""
 
@@ -46,25 +46,6 @@ class Verdict:
     tokens: int = 0
     cost_usd: float = 0.0
     """What was asked for when it was refused."""
-
-
-@dataclass(slots=True)
-class Held:
-    """What one session has at the purse, as its row of the ledger holds it."""
-
-    nodes: list[str]
-    tokens: int = 0
-    cost_usd: float = 0.0
-    calls: int = 0
-    is_calling: bool = False
-    """True from the reservation to what came of it."""
-    began: float = 0.0
-    failing_since: float = 0.0
-    """When the call that is tried again met its first trouble."""
-
-    @classmethod
-    def read(cls, row: Row) -> Held:
-        return cls(**row) if row else cls([])
 
 
 class Purse:
@@ -108,19 +89,19 @@ class Purse:
         def work(rows: Rows) -> Verdict:
             # With the rows in hand: what is set aside no more stands in the log by now.
             self._refresh()
-            return self._reserve(rows, _row_of(session), want)
+            return self._reserve(rows, row_of(session), want)
 
-        return self._ledger.change([*nodes, _row_of(session), PROVIDER], work)
+        return self._ledger.change([*nodes, row_of(session), PROVIDER], work)
 
     def answered(self, session: str, usage: Usage, model: str = "") -> ProviderChanged | None:
         """An answer came. What it took stays set aside until `counted`; a fact when one is due."""
         tokens, cost_usd = usage.prompt + usage.answer, self.prices.cost_usd(model, usage)
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
-            _take_back(rows, held, traffic)
+            take_back(rows, held, traffic)
             held.tokens, held.cost_usd, held.calls = tokens, cost_usd, 1
             held.failing_since = 0.0
-            _set_aside(rows, held)
+            set_aside(rows, held)
             return traffic.answered(self._pace)
 
         return self._settle(session, settle)
@@ -132,7 +113,7 @@ class Purse:
         now = self._clock()
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
-            _take_back(rows, held, traffic)
+            take_back(rows, held, traffic)
             held.failing_since = held.failing_since or now
             return traffic.troubled(
                 self._pace,
@@ -150,7 +131,7 @@ class Purse:
         """Nothing came of the call, and it tells nothing about the provider."""
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
-            _take_back(rows, held, traffic)
+            take_back(rows, held, traffic)
             return False
 
         self._settle(session, settle)
@@ -160,7 +141,7 @@ class Purse:
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
             if not held.is_calling:
-                _take_back(rows, held, traffic)
+                take_back(rows, held, traffic)
             return False
 
         self._settle(session, settle)
@@ -173,7 +154,7 @@ class Purse:
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
             if held.is_calling:
-                _take_back(rows, held, traffic)
+                take_back(rows, held, traffic)
             held.failing_since = 0.0
             return False
 
@@ -183,7 +164,7 @@ class Purse:
         """The session is over; nothing of it stays set aside."""
 
         def settle(rows: Rows, held: Held, traffic: Traffic) -> bool:
-            _take_back(rows, held, traffic)
+            take_back(rows, held, traffic)
             held.nodes = []
             return False
 
@@ -200,14 +181,14 @@ class Purse:
     def _reserve(self, rows: Rows, row: str, want: Held) -> Verdict:
         now = self._clock()
         held, traffic = Held.read(rows[row]), self._traffic(rows)
-        _take_back(rows, held, traffic)
+        take_back(rows, held, traffic)
         verdict = self._verdict(rows, want, held.failing_since, traffic, now)
         want.failing_since = held.failing_since
         if verdict.granted:
             wait_s = traffic.go(self._pace, now, want.tokens)
             verdict = Verdict(granted=True, wait_s=wait_s)
             want.is_calling, want.began = True, now + wait_s
-            _set_aside(rows, want)
+            set_aside(rows, want)
         else:
             want.tokens, want.cost_usd, want.calls = 0, 0.0, 0
         rows[row], rows[PROVIDER] = asdict(want), asdict(traffic)
@@ -230,23 +211,17 @@ class Purse:
     def _refusal(self, nodes: Sequence[str], want: Held, now: float) -> Verdict | None:
         """What is used up, whatever others have set aside."""
         for node in nodes:
-            allowance, spent = self._allowance(node), self._spent(node, now)
-            if reason := _over(allowance, spent, want, node):
-                level = _level(node)
+            allowance, spent = allowance_of(self._budget, node), self._spent(node, now)
+            if reason := over(allowance, spent, want, node):
+                level = level_of(node)
                 return Verdict(False, 0.0, reason, level, want.tokens, want.cost_usd)
         return None
 
     def _has_room(self, rows: Rows, want: Held, now: float) -> bool:
         """False while what others have set aside may still turn out to be needed."""
         for node in want.nodes:
-            allowance, spent, aside = self._allowance(node), self._spent(node, now), rows[node]
-            both = Held(
-                [],
-                want.tokens + aside.get("tokens", 0),
-                want.cost_usd + aside.get("cost_usd", 0.0),
-                want.calls + aside.get("calls", 0),
-            )
-            if _over(allowance, spent, both, node):
+            allowance, spent = allowance_of(self._budget, node), self._spent(node, now)
+            if over(allowance, spent, together(want, rows[node]), node):
                 return False
         return True
 
@@ -254,7 +229,7 @@ class Purse:
         self, session: str, settle: Callable[[Rows, Held, Traffic], bool]
     ) -> ProviderChanged | None:
         """Have `settle` change what a session holds; a fact when it says that traffic changed."""
-        row = _row_of(session)
+        row = row_of(session)
         nodes = self._ledger.change([row], lambda rows: Held.read(rows[row]).nodes)
 
         def work(rows: Rows) -> ProviderChanged | None:
@@ -291,12 +266,6 @@ class Purse:
         asked = f"; it asks to wait {asks_s:.0f} s more" if asks_s > 0 else ""
         return f"the provider did not serve a call for {minutes:g} minutes: {traffic.why}{asked}"
 
-    def _allowance(self, node: str) -> Allowance:
-        level, _, name = node.partition("/")
-        if level == "wave":
-            return self._budget.of_wave(name)
-        return self._budget.of_task(name) if level == "task" else self._budget
-
 
 def spending(account: Account, reading: threading.RLock) -> Spending:
     """What a run's account says of a node, the time at work included; read under `reading`."""
@@ -307,59 +276,6 @@ def spending(account: Account, reading: threading.RLock) -> Spending:
             return replace(known, worked_s=account.worked_s(node, now))
 
     return spent
-
-
-def _over(allowance: Allowance, spent: Spent, want: Held, node: str) -> str:
-    """Which limit of `node` one more call would pass; empty: none."""
-    if allowance.tokens and spent.tokens + want.tokens > allowance.tokens:
-        return _used_up(node, f"{allowance.tokens} tokens", f" ({spent.tokens} spent)")
-    if allowance.money and round(spent.cost_usd + want.cost_usd, 9) > allowance.money:
-        limit = f"{allowance.money:g} USD"
-        return _used_up(node, limit, f" ({spent.cost_usd:.4f} spent)")
-    if allowance.model_calls and spent.model_calls + want.calls > allowance.model_calls:
-        return _used_up(node, f"{allowance.model_calls} model calls", "")
-    if allowance.wall_minutes and spent.worked_s / 60 > allowance.wall_minutes:
-        return f"{_named(node, f'{allowance.wall_minutes:g} minutes')} are over"
-    return ""
-
-
-def _used_up(node: str, limit: str, spent: str) -> str:
-    return f"{_named(node, f'budget of {limit}')} is used up{spent}"
-
-
-def _named(node: str, what: str) -> str:
-    level, _, name = node.partition("/")
-    return f"the run's {what}" if level == RUN else f"the {what} of {level} {name!r}"
-
-
-def _level(node: str) -> Level:
-    level = node.partition("/")[0]
-    return level if level in ("run", "wave", "task") else ""  # type: ignore[return-value]
-
-
-def _row_of(session: str) -> str:
-    return f"session/{session}"
-
-
-def _set_aside(rows: Rows, held: Held) -> None:
-    for node in held.nodes:
-        _add(rows[node], held.tokens, held.cost_usd, held.calls)
-
-
-def _take_back(rows: Rows, held: Held, traffic: Traffic) -> None:
-    """Whatever a session holds, and its place among the calls under way."""
-    if held.is_calling:
-        traffic.gone()
-    for node in held.nodes:
-        if node in rows:
-            _add(rows[node], -held.tokens, -held.cost_usd, -held.calls)
-    held.tokens, held.cost_usd, held.calls, held.is_calling = 0, 0.0, 0, False
-
-
-def _add(row: dict[str, Any], tokens: int, cost_usd: float, calls: int) -> None:
-    row["tokens"] = row.get("tokens", 0) + tokens
-    row["cost_usd"] = round(row.get("cost_usd", 0.0) + cost_usd, 9)
-    row["calls"] = row.get("calls", 0) + calls
 
 
 def _utc(moment: float) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from wavecrew.budget.limits import allowance_of
 from wavecrew.budget.prices import Prices, Usage
 from wavecrew.budget.purse import Purse, Verdict, spending
 from wavecrew.budget.traffic import Pace
@@ -320,7 +321,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         account = self.run.told.state.account
         open_calls = self.asked | self.unread
         for node in self._nodes():
-            limit = self.run.purse._allowance(node)
+            limit = allowance_of(self.run.purse._budget, node)
             here = [u for t, u in open_calls.items() if node in nodes_of(t, WAVES[t])]
             spent = account.of(node)
             tokens = spent.tokens + sum(u.prompt + u.answer for u in here)
