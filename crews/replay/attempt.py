@@ -27,7 +27,7 @@ from tools.registry import ToolRegistry
 from wavecrew.errors import PlanError
 from wavecrew.journal.trace import Exchange, JournalUnreadable, Trace
 from wavecrew.plan.model import Role
-from wavecrew.run.attempt import start_tree
+from wavecrew.run.given import start_tree
 from wavecrew.run.submission import author_of
 from wavecrew.run.wire import Assignment
 from wavecrew.sandbox.furnished import Furnished

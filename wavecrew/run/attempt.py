@@ -7,33 +7,21 @@ submitted tree, never how the agent process says it ended.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from wavecrew.budget.purse import Verdict
 from wavecrew.errors import EnvironmentBroken, ModelUnreachable
 from wavecrew.journal import events as e
 from wavecrew.journal.account import nodes_of
-from wavecrew.journal.attempt import newest_snapshot, read_records
-from wavecrew.journal.records import materialise
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
-from wavecrew.run.again import again
 from wavecrew.run.branches import park, publish
 from wavecrew.run.disk import no_room
 from wavecrew.run.foresight import ForesightedDesk
-from wavecrew.run.moving import (
-    bring_state,
-    cut_moved,
-    drop_states,
-    park_states,
-)
+from wavecrew.run.given import assignment_of, base_of, begin, given_before, workspace_of
+from wavecrew.run.moving import drop_states, park_states
 from wavecrew.run.parts import Parts
-from wavecrew.run.session import Ended, run_session, session_name, socket_for
-from wavecrew.run.submission import author_of, scope_of
+from wavecrew.run.session import Ended, run_session, session_name
 from wavecrew.workspace.refs import attic_ref
-from wavecrew.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +48,8 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
         if short := _short(parts, task):
             return _held(parts, task, attempt, short)
         role = parts.spec.role(task.agent)
-        rework = _given_before(parts, task, attempt) or rework
-        base = _begin(parts, task, role, attempt, rework)
+        rework = given_before(parts, task, attempt) or rework
+        base = begin(parts, task, role, attempt, rework)
         done = _worked(parts, task, role, attempt, base, rework)
     name = session_name(task.id, attempt)
     parts.sessions.discard(name)
@@ -99,13 +87,13 @@ def _worked(
 ) -> Tried:
     """The agent's work, from where it is now to the end of the attempt."""
     folder = parts.folder.attempt(task.id, attempt)
-    place = _workspace(parts, task, attempt, base, folder)
+    place = workspace_of(parts, task, attempt, base, folder)
     if place is None:
         why = "it began on a machine that is gone, which could not hand on its newest state"
         park_states(parts, task, attempt, base, outcome="crashed", detail=why)
         return Tried("crashed", detail=why)
 
-    assignment = _assignment(parts, task, role, attempt, place, rework)
+    assignment = assignment_of(parts, task, role, attempt, place, rework)
     desk = ForesightedDesk(parts, task, role, attempt, base)
     ended = run_session(parts, session_name(task.id, attempt), assignment, desk.answer)
     done = _accepted(parts, task.id, attempt)
@@ -116,173 +104,11 @@ def _worked(
     return replace(done, model_calls=ended.model_calls, tokens=ended.tokens)
 
 
-def _given_before(parts: Parts, task: Task, attempt: int) -> wire.Rework | None:
-    """With what an attempt was sent back that has a journal: going on, it is asked the same."""
-    folder = parts.folder.attempt(task.id, attempt)
-    if not read_records(folder / "journal.jsonl"):
-        return None
-    try:
-        given = (folder / "assignment.json").read_bytes()
-        return wire.Assignment.model_validate_json(given).rework
-    except (OSError, ValidationError):
-        return None
-
-
 def _accepted(parts: Parts, task: str, attempt: int) -> Tried | None:
     """The accepted submission of this attempt, if the log has one."""
     with parts.reading:
         known = parts.state.attempt(task, attempt)
         return Tried("passed", commit=known.commit) if known and known.commit else None
-
-
-def _begin(parts: Parts, task: Task, role: Role, attempt: int, rework: wire.Rework | None) -> str:
-    """Announce the attempt once, with the base it is cut from and the proof of its dependencies."""
-    with parts.reading:
-        state = parts.state.tasks[task.id]
-        hold, is_held = state.holds, bool(state.held)
-    if is_held:
-        parts.log.append(e.TaskFreed(task.id, hold))
-    if begun := _base(parts, task.id, attempt):
-        return begun
-    base = parts.tip()
-    verified = [_proven(parts, dependency, base) for dependency in task.depends_on]
-    parts.log.append(
-        e.TaskStarted(
-            task=task.id,
-            attempt=attempt,
-            role=role.name,
-            base=base,
-            dependencies_verified=verified,
-            estimate_h=task.estimate_h,
-            reason=rework.reason if rework else "",
-        )
-    )
-    return base
-
-
-def _base(parts: Parts, task: str, attempt: int) -> str:
-    """What an attempt that was announced is cut from; empty when it was not."""
-    with parts.reading:
-        known = parts.state.attempt(task, attempt)
-        return known.base if known else ""
-
-
-def _proven(parts: Parts, dependency: str, base: str) -> str:
-    """`dependency`, after checking that its merge commit is an ancestor of `base`."""
-    with parts.reading:
-        state = parts.state.tasks.get(dependency)
-    if state is None:
-        return f"{dependency} (before this run)"
-    if not state.commit or not parts.mirror.is_ancestor(state.commit, base):
-        raise EnvironmentBroken(
-            f"the integration branch does not contain the merge of {dependency!r}",
-            where=parts.spec.integration_ref,
-            mend="someone moved the branch; put it back to its tip and --resume",
-        )
-    return dependency
-
-
-def _assignment(
-    parts: Parts,
-    task: Task,
-    role: Role,
-    attempt: int,
-    place: wire.WorkspacePlace,
-    rework: wire.Rework | None,
-) -> wire.Assignment:
-    spec = parts.spec
-    folder = parts.folder.attempt(task.id, attempt)
-    return wire.Assignment(
-        run=spec.run,
-        kind="task",
-        subject=task.id,
-        task=task,
-        attempt=attempt,
-        role=role,
-        model=spec.settings.model,
-        limits=spec.settings.limits,
-        sandbox=spec.settings.sandbox,
-        allow_unsandboxed=spec.allow_unsandboxed,
-        lease=parts.lessor.lease(session_name(task.id, attempt), folder / "cache"),
-        checks=spec.settings.at("gate"),
-        mcp=spec.settings.mcp,
-        policy=spec.settings.policy,
-        scope=scope_of(role, task),
-        dependencies=_dependencies(parts, task),
-        rework=rework,
-        workspace=place,
-        journal=folder / "journal.jsonl",
-        home=folder / "home",
-        socket=socket_for(parts),
-        deadline_s=spec.settings.limits.attempt_minutes * 60,
-    )
-
-
-def _dependencies(parts: Parts, task: Task) -> tuple[wire.DependencyResult, ...]:
-    with parts.reading:
-        states = [parts.state.tasks[d] for d in task.depends_on if d in parts.state.tasks]
-    return tuple(
-        wire.DependencyResult(id=s.id, title=s.title, summary=s.summary, commit=s.commit)
-        for s in states
-    )
-
-
-def _workspace(
-    parts: Parts, task: Task, attempt: int, base: str, folder: Path
-) -> wire.WorkspacePlace | None:
-    """The attempt's tree: kept when an earlier engine began it here, cut anew otherwise.
-
-    None when it began elsewhere and cannot be had here as it was.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    root = folder / "ws"
-    journal = folder / "journal.jsonl"
-    author = author_of(parts.spec.role(task.agent))
-    if parts.records is not None:
-        materialise(parts.records, f"task/{task.id}/{attempt}", journal)
-    newest = newest_snapshot(journal)
-    is_here = bool(read_records(journal)) and (root / "workspace.json").exists()
-    if newest and parts.records is not None:
-        had = bring_state(parts, task.id, attempt, base, newest)
-        if not is_here:
-            if not had:
-                return None
-            sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
-            cut_moved(
-                parts, task, attempt, base, folder, tree=newest, sandbox=sandbox, author=author
-            )
-    elif not is_here:
-        sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
-        tree = start_tree(parts, task, attempt, base)
-        again(
-            lambda: Workspace.create(
-                root,
-                parts.mirror.objects,
-                base,
-                sandbox,
-                setup=parts.spec.settings.workspace.setup,
-                tree=tree,
-                branch=task.id,
-                author=author,
-            )
-        )
-    return wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
-
-
-def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:
-    """For rework: the task's earlier branch merged with the new base, conflict markers and all."""
-    earlier = _earlier_commit(parts, task.id, attempt)
-    if not earlier:
-        return None
-    return parts.mirror.merge(base, earlier).tree
-
-
-def _earlier_commit(parts: Parts, task: str, attempt: int) -> str:
-    """The newest passed branch of `task` that never landed; empty when there is none."""
-    with parts.reading:
-        known = parts.state.tasks[task].attempts.items()
-        left = {n: a.commit for n, a in known if n < attempt and a.commit and not a.is_landed}
-    return left[max(left)] if left else ""
 
 
 def _ended_without(
@@ -336,6 +162,6 @@ def _conclude(parts: Parts, task: Task, attempt: int, tried: Tried) -> Tried:
     )
     if tried.commit:
         parts.log.append(e.LandingQueued(task.id, attempt, tried.commit))
-    if base := _base(parts, task.id, attempt):
+    if base := base_of(parts, task.id, attempt):
         drop_states(parts, task.id, attempt, base)
     return tried
