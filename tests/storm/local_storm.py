@@ -31,6 +31,8 @@ KINDS = ("engine", "agent", "command")
 SHORT = ("agent", "command", "agent", "command", "engine") * 4 + ("agent",) * 4
 """Who is killed in the short storm, at as many events in turn."""
 MOST_RESUMES_IN_VAIN = 5
+MOST_FAULTS = 2
+"""Ends of the engine that no kill explains."""
 
 
 class LocalStorm(Storm):
@@ -99,13 +101,14 @@ class LocalStorm(Storm):
     def _to_the_end(self) -> int:
         """Start, and resume whenever the engine was killed; the exit code."""
         self.rig.start()
-        in_vain, events = 0, 0
+        in_vain, events, faults = 0, 0, 0
         while (code := self.rig.wait()) not in (0, None):
             self._awaited = ""
             if code != -9:
                 said = self.rig.said().strip()[-600:]
                 self.report.findings.append(f"ended with {code}: {said}")
-                if self.report.resumes and in_vain:
+                faults += 1
+                if faults > MOST_FAULTS:
                     break
             in_vain = in_vain + 1 if self._at_events and len(self.seen) == events else 0
             events = len(self.seen)

@@ -54,6 +54,17 @@ def look(pid: int) -> Process | None:
     return Process(pid, fields[19], int(fields[1]), head.partition("(")[2])
 
 
+def opened(pid: int, name: str) -> Path | None:
+    """The file of this name that a process has open."""
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                target = Path(os.readlink(descriptor))
+                if target.name == name:
+                    return target
+    return None
+
+
 def everything() -> list[Process]:
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
     return [found for pid in pids if (found := look(pid))]

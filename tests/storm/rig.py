@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from findings import Exchange
 from processes import Process
 
 from wavecrew.cli.demo import make_repository
+from wavecrew.journal.attempt import read_records
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "discovery"
@@ -38,6 +40,10 @@ cache = true
 databases = ["app"]
 """
 LONGEST_S = 900.0
+MOST_DEATHS = 2
+"""Of an agent, or of its commands, between two replies of its model; of the engine's own commands
+in `PEACE_S` seconds, which a gate fits in."""
+PEACE_S = 20.0
 OnEvent = Callable[[str, int], None]
 """Id of an event, process that wrote it; that one waits for the return."""
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
@@ -188,6 +194,9 @@ class LocalRig(Stage):
         """The run's folder, once it has started."""
         self._base_url = base_url
         self._agents = agents
+        self._deaths: dict[Path | None, tuple[int, int]] = {}
+        """Journal of an agent -> the replies in it at its last death, and its deaths since those;
+        None, the engine's own commands -> a span of time and their deaths in it."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -197,8 +206,13 @@ class LocalRig(Stage):
         self._process = self.begin("run", "--resume", f"--repo={self.repo}")
 
     def strike(self, kind: str, writer: int = 0) -> bool:
-        """Kill the engine, all agents at work, or the sandboxes of all commands at work."""
-        return processes.kill(self._victims(kind))
+        """Kill the engine, all agents at work, or the sandboxes of all commands at work.
+
+        Who another's events would kill again and again before it comes to anything is spared:
+        what dies too often without getting on counts as broken, and rightly so.
+        """
+        victims = self._victims(kind)
+        return processes.kill(victims if kind == "engine" else filter(self._may_die, victims))
 
     def family(self) -> list[Process]:
         if self._process is None:
@@ -231,6 +245,25 @@ class LocalRig(Stage):
         for process in self.family():
             process.kill()
         self.deaf()
+
+    def _may_die(self, victim: Process) -> bool:
+        """An agent or a command of its, so often between two replies; one of the engine's in time."""
+        mine = self._process is not None and victim.parent == self._process.pid
+        agent = victim.pid if "crews.host" in victim.words else victim.parent
+        journal = processes.opened(agent, "journal.jsonl")
+        if mine and journal is None:
+            reached = int(time.monotonic() / PEACE_S)
+        elif journal is not None:
+            records = read_records(journal)
+            reached = sum(r["record"] == "reply" and r["kind"] == "model" for r in records)
+        else:
+            return False
+        had, deaths = self._deaths.get(journal, (reached, 0))
+        deaths = deaths + 1 if had == reached else 1
+        if deaths > MOST_DEATHS:
+            return False
+        self._deaths[journal] = (reached, deaths)
+        return True
 
     def _victims(self, kind: str) -> list[Process]:
         if self._process is None:
