@@ -26,7 +26,7 @@ from wavecrew.run.wire import Assignment, Noted, Recorded, Reply, Request
 
 PARK_S = 3.0
 """How long a stopped agent may take to park its work before it is killed."""
-MOST_STARTS_IN_VAIN = 3
+MOST_STARTS_IN_VAIN = 6
 """How often an agent that went down may be started again without a new reply in its journal."""
 GRACE_S = 10.0
 """Beyond an assignment's own deadline, before the engine ends the process itself."""
