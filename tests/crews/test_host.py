@@ -454,5 +454,4 @@ def test_a_host_that_is_still_importing_ends_with_its_engine(users_home, after_s
         timeout=30,
     )
     pid = int(engine.stdout)
-    assert "crews.host" in Path(f"/proc/{pid}/cmdline").read_text() or _gone(pid)
     _await(lambda: _gone(pid))
