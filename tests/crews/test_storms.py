@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -148,6 +149,7 @@ def serving(clock: SimulatedTime) -> Iterator[Provider]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    server.request_queue_size = 10 * AGENTS  # none is turned away before it is heard
     server.server_bind()
     one.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -284,8 +286,11 @@ def test_ten_minutes_of_trouble_fail_nothing_and_cost_few_calls(
     print(f"{mood}: {storm.tries} HTTP calls for {storm.answers} answers in {storm.took_s:.0f} s")
     assert (storm.answers, storm.endings) == (AGENTS * CALLS, [])
     assert TEN_MINUTES <= storm.took_s < TEN_MINUTES + 120
-    unread = storm.tries - provider.requests  # given up before a busy server had read it
-    assert 0 <= unread <= (wasted if mood == "hang" else 0)
+    for _ in range(1000):  # what was given up before a busy server read it is still in its socket
+        if provider.requests >= storm.tries:
+            break
+        time.sleep(0.01)
+    assert provider.requests == storm.tries
     assert wasted <= most
     assert any(change.is_down for change in storm.changes)
     assert not storm.changes[-1].is_down

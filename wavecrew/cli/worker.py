@@ -134,7 +134,6 @@ class Supervisor:
             here.start()
             self._say("ready", f"database {roster.shown}, hub {self.hub}")
             self._tidy(roster)
-            self._tidy(roster)
             while not self._leaving.is_set():
                 if self._astray.is_set():
                     raise DatabaseLost("the connection is gone", where=roster.shown)
