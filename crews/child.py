@@ -7,7 +7,6 @@ traceback in the attempt's log.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -27,13 +26,13 @@ from tools.mcp import serving
 from tools.output import Outputs
 from wavecrew.errors import CommandLost, EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
+from wavecrew.run.bond import die_with
 from wavecrew.run.wire import Assignment, EngineLine, Noted, Recorded
 from wavecrew.sandbox import open_sandbox
 from wavecrew.sandbox.furnished import Furnished
 from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace.workspace import Workspace
 
-_PR_SET_PDEATHSIG = 1
 MOST_DESCRIPTORS = 65536
 GO_ON = 75
 """Exit status of a child that is to be started again and to go on from its journal."""
@@ -80,13 +79,6 @@ def _bordered(assignment: Assignment, stop: Stop) -> Outcome:
         traceback.print_exc()
         sys.stderr.flush()
         return Outcome(outcome="crashed", detail=f"{type(error).__name__}: {error}")
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when `parent`, its forking thread, ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended in between
-        os._exit(1)
 
 
 def _detach(log: Path, host: int) -> None:

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 from crews import provider
 from crews.attempt import Attempt
-from crews.child import die_with
 from crews.conversation import hold
 from crews.endings import Outcome
 from crews.manager import NoSandbox, NoWorkspace
@@ -26,6 +25,7 @@ from tools.output import Outputs
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.plan.settings import Limits, ModelSettings, SandboxSettings
+from wavecrew.run.bond import die_with
 from wavecrew.run.wire import (
     Assignment,
     Granted,

@@ -7,7 +7,6 @@ process ends the hard way but for the run's own end: halted steps never return.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import signal
@@ -33,6 +32,8 @@ from wavecrew.journal.database import shown
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.records import Fenced
 from wavecrew.plan.model import Record
+from wavecrew.run.announce import announce
+from wavecrew.run.bond import die_with
 from wavecrew.run.endpoint import check as check_endpoint
 from wavecrew.run.engine import APPLICATION_VERSION, PARK_WITHIN_S, Engine
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
@@ -41,7 +42,6 @@ from wavecrew.run.place import SharedSchema, schema_of
 from wavecrew.run.scratch import drop_scratch, own_scratch
 from wavecrew.run.spec import RunFolder, RunSpec
 from wavecrew.upkeep.leftovers import sweep_leases, sweep_run
-from wavecrew.workers.announce import announce
 from wavecrew.workers.held_out import bring
 from wavecrew.workers.reaper import Reaper
 from wavecrew.workers.roster import Roster, sign_of_life
@@ -64,7 +64,6 @@ HUB = "hub"
 """Folder below a worker's place in which its clone of the hub lies."""
 TICK_S = 0.2
 REFRESH_S = 1.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Joining(Record):
@@ -239,13 +238,6 @@ def sweep_place(given: Joining) -> None:
 
 def say(text: str) -> None:
     print(f"wavecrew worker: {text}", file=sys.stderr, flush=True)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when the supervisor ends, however it does."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended in between
-        os._exit(1)
 
 
 def main() -> None:

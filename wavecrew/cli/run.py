@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from wavecrew.budget.prices import Prices, check_prices
 from wavecrew.cli.assemble import open_real_sandbox, real_parts
 from wavecrew.cli.paused import as_of_now, newest_unfinished, unfinished
 from wavecrew.cli.request import (
@@ -26,6 +25,7 @@ from wavecrew.cli.request import (
     selection,
     spec_of,
 )
+from wavecrew.cli.served import served
 from wavecrew.cli.watch import Watcher, watcher_for
 from wavecrew.errors import (
     EXIT_INTERRUPTED,
@@ -34,9 +34,8 @@ from wavecrew.errors import (
     WavecrewError,
 )
 from wavecrew.journal import events as e
+from wavecrew.run.announce import announce
 from wavecrew.run.disk import no_room
-from wavecrew.run.endpoint import check as check_endpoint
-from wavecrew.run.endpoint import resolve as resolve_model
 from wavecrew.run.engine import Engine
 from wavecrew.run.parts import Parts
 from wavecrew.run.scratch import drop_scratch, own_scratch
@@ -46,7 +45,6 @@ from wavecrew.sandbox.model import Sandbox
 from wavecrew.upkeep.leftovers import sweep_leases, sweep_run
 from wavecrew.upkeep.reconcile import reconcile
 from wavecrew.upkeep.torn import mend_databases
-from wavecrew.workers.announce import announce
 from wavecrew.workspace.refs import ATTIC, BRANCHES
 from wavecrew.workspace.user_repo import UserRepository
 
@@ -93,7 +91,7 @@ def _start(request: RunRequest, repository: UserRepository, spec: RunSpec) -> in
     check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
-    with _model(spec) as spec:
+    with served(spec) as spec:
         folder, lock = new_folder(repository.git_dir, names_with_branches(repository))
         try:
             spec = spec.model_copy(update={"run": folder.run})
@@ -111,7 +109,7 @@ def _go_on(request: RunRequest, repository: UserRepository, folder: RunFolder) -
     check_approved(request, spec)
     _check_disk(repository.git_dir)
     sandbox = open_real_sandbox(spec)
-    with _model(spec) as spec:
+    with served(spec) as spec:
         return _drive(request, repository, spec, folder, sandbox)
 
 
@@ -194,30 +192,6 @@ def _announce(parts: Parts, request: RunRequest, damaged: list[str]) -> None:
         parts.log.append(e.RolledBack(parts.state.rollbacks + 1, what))
     for sync in request.approve:
         parts.log.append(e.SyncApproved(sync))
-
-
-@contextlib.contextmanager
-def _model(spec: RunSpec) -> Iterator[RunSpec]:
-    """The spec with an endpoint that answers: the rehearsal's own server, or the user's."""
-    if spec.rehearsal:
-        from wavecrew.rehearsal.server import serve
-
-        with serve(Path(spec.rehearsal)) as rehearsal:
-            model = spec.settings.model.model_copy(
-                update={"name": rehearsal.model, "base_url": rehearsal.base_url}
-            )
-            yield with_model(spec, model)
-        return
-    model = resolve_model(spec.settings.model, os.environ)
-    spec = with_model(spec, model)
-    check_prices(spec.settings, Prices(model), spec.models)
-    check_endpoint(model, os.environ)
-    yield spec
-
-
-def with_model(spec: RunSpec, model: object) -> RunSpec:
-    settings = spec.settings.model_copy(update={"model": model})
-    return spec.model_copy(update={"settings": settings})
 
 
 def names_with_branches(repository: UserRepository) -> frozenset[str]:

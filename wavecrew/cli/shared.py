@@ -7,26 +7,25 @@ Ctrl-C pauses the run for all; when this process dies the run goes on.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from urllib.parse import urlsplit
 
 from wavecrew.cli.assemble import Books
 from wavecrew.cli.joined import pause_told
 from wavecrew.cli.paused import as_of_now
 from wavecrew.cli.request import RunRequest, check_approved, chosen_in, names_a_plan, spec_of
+from wavecrew.cli.run import interrupts, names_with_branches
+from wavecrew.cli.served import served
 from wavecrew.cli.watch import Watcher, watcher_for
 from wavecrew.errors import EXIT_INTERRUPTED, DatabaseLost, HubUnreachable, UsageError
 from wavecrew.journal import events as e
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.state import RunState, apply, fold
-from wavecrew.run.spec import RunFolder, RunSpec, runs_root
+from wavecrew.run.spec import RunFolder, RunSpec, all_runs, runs_root
 from wavecrew.workers.brought import bring_home
 from wavecrew.workers.held_out import ship
 from wavecrew.workers.roster import Roster, RunRow
@@ -112,7 +111,7 @@ class _Desk:
                 "its address as --base-url",
             )
         taken = runs_at(hub) | _names_here(self.repository)
-        with _model(spec) as spec:
+        with served(spec, by_workers=True) as spec:
             spec = self.roster.allot(hub, spec, taken)
             push_base(self.repository, hub, spec.base, spec.run)
             books = Books.shared(self.url, spec.run)
@@ -126,7 +125,8 @@ class _Desk:
             chosen, root = chosen_in(request), self.repository.root
             spec = as_of_now(spec, request.settings, chosen, root)
         check_approved(self.request, spec)
-        with _model(spec, port=_port(spec) if row.wanted == "work" else 0) as spec:
+        port = _port(spec) if row.wanted == "work" else 0
+        with served(spec, by_workers=True, port=port) as spec:
             self.roster.change(spec)
             return self._work(spec, row.hub, Books.shared(self.url, row.run))
 
@@ -166,7 +166,7 @@ class _Watch:
 
     def until_over(self) -> int:
         try:
-            with _interrupts(), self.watcher:
+            with interrupts(), self.watcher:
                 while True:
                     code = self._tick()
                     if code is not None:
@@ -294,51 +294,13 @@ def _newest(roster: Roster, repository: UserRepository, hub: str) -> RunRow:
 
 
 def _names_here(repository: UserRepository) -> frozenset[str]:
-    from wavecrew.cli.run import names_with_branches
-    from wavecrew.run.spec import all_runs
-
     folders = {folder.run for folder in all_runs(repository.git_dir)}
     return names_with_branches(repository) | folders
 
 
-@contextlib.contextmanager
-def _model(spec: RunSpec, port: int = 0) -> Iterator[RunSpec]:
-    """The spec with the endpoint that the workers are to use.
-
-    A rehearsal is served here, on loopback: its workers are on this machine.
-    """
-    from wavecrew.cli.run import with_model
-
-    if spec.rehearsal:
-        from wavecrew.rehearsal.server import serve
-
-        with serve(Path(spec.rehearsal), port) as rehearsal:
-            named = {"name": rehearsal.model, "base_url": rehearsal.base_url}
-            yield with_model(spec, spec.settings.model.model_copy(update=named))
-        return
-    from wavecrew.budget.prices import Prices, check_prices
-    from wavecrew.run.endpoint import resolve
-
-    # The key is the workers' to have; without one here, theirs is asked for when they join.
-    own = spec.settings.model.api_key_env
-    spec = with_model(spec, resolve(spec.settings.model, {own: "theirs"} | dict(os.environ)))
-    check_prices(spec.settings, Prices(spec.settings.model), spec.models)
-    yield spec
-
-
 def _port(spec: RunSpec) -> int:
     """Where the workers expect a rehearsal that was played before."""
-    from urllib.parse import urlsplit
-
     return (urlsplit(spec.settings.model.base_url).port or 0) if spec.rehearsal else 0
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
-    from wavecrew.cli.run import interrupts
-
-    with interrupts():
-        yield
 
 
 def _say(text: str) -> None:
