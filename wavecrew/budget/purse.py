@@ -22,6 +22,7 @@ from wavecrew.budget.prices import Prices, Usage
 from wavecrew.budget.traffic import Dice, Pace, Traffic, Trouble
 from wavecrew.journal.account import Account, Spent
 from wavecrew.journal.events import ProviderChanged
+from wavecrew.journal.instant import utc
 from wavecrew.journal.ledger import Ledger, MemoryLedger, Rows
 from wavecrew.plan.settings import Budget, ModelSettings
 
@@ -247,14 +248,14 @@ class Purse:
 
     def _fact(self, traffic: Traffic) -> ProviderChanged:
         traffic.changes += 1
-        now = self._clock()
+        quiet = datetime.fromtimestamp(traffic.quiet_until, UTC)
         return ProviderChanged(
             change=traffic.changes,
             limit=traffic.slots(self._pace),
             agents=self._pace.agents,
             is_down=traffic.is_down(self._pace),
             why=traffic.why if traffic.troubles else "",
-            next_at=_utc(traffic.quiet_until) if traffic.quiet_until > now else "",
+            next_at=utc(quiet) if traffic.quiet_until > self._clock() else "",
             tries=traffic.tries,
             refused=traffic.refused,
             failed=traffic.failed,
@@ -272,12 +273,6 @@ def spending(account: Account, reading: threading.RLock) -> Spending:
 
     def spent(node: str, now: float) -> Spent:
         with reading:
-            known = account.spent.get(node, Spent())
-            return replace(known, worked_s=account.worked_s(node, now))
+            return replace(account.of(node), worked_s=account.worked_s(node, now))
 
     return spent
-
-
-def _utc(moment: float) -> str:
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

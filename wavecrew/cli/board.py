@@ -18,9 +18,9 @@ from wavecrew.cli.lines import (
     elapsed,
     many,
     money,
+    paid,
     plain_line,
     provider,
-    task_cost,
 )
 from wavecrew.cli.phases import bar, draw_phases
 from wavecrew.cli.sheet import Part, Screen, Sheet
@@ -132,8 +132,7 @@ def _in_progress(sheet: Sheet, state: RunState, now: datetime | str) -> None:
     wide = _widths(sheet, state)
     for task in active:
         again = f"attempt {task.attempt}, " if task.attempt > 1 else ""
-        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
-        used = f", {count(task.tokens)} tokens{paid}" if sheet.width >= 100 else ""
+        used = f", {count(task.tokens)} tokens{paid(state, task.id)}" if sheet.width >= 100 else ""
         sheet.add(
             *_name(sheet, task, wide, "cyan"),
             sheet.fit(task.role, wide[2]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 
-from wavecrew.cli.lines import cost, count, elapsed, many, task_cost
+from wavecrew.cli.lines import cost, count, elapsed, many, paid
 from wavecrew.cli.sheet import Screen, Sheet
 from wavecrew.journal.state import RunState, SyncState
 from wavecrew.journal.tasks import TaskState
@@ -82,8 +82,7 @@ def _merged(sheet: Sheet, state: RunState, tasks: list[TaskState]) -> None:
     wide = max((cell_len(task.id) for task in tasks), default=0)
     for task in tasks:
         again = f"  {task.attempt} attempts" if task.attempt > 1 else ""
-        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
-        used = f"  {count(task.tokens)} tokens{paid}" if task.tokens else ""
+        used = f"  {count(task.tokens)} tokens{paid(state, task.id)}" if task.tokens else ""
         sheet.add(
             "  ",
             (sheet.fit(task.id, wide), "green"),
@@ -99,8 +98,7 @@ def _unmerged(
     if tasks:
         sheet.heading(title)
     for task in tasks:
-        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
-        used = f"  {count(task.tokens)} tokens{paid}" if task.tokens else ""
+        used = f"  {count(task.tokens)} tokens{paid(state, task.id)}" if task.tokens else ""
         sheet.add("  ", (task.id, style), f"  {task.title}", (f"  {task.role}{used}", "dim"))
         if why := task.held or task.changed_reason or task.last:
             sheet.paragraph(why, indent=6)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from wavecrew.journal import events as e
-from wavecrew.journal.account import RUN, Spent
+from wavecrew.journal.account import RUN
 from wavecrew.journal.state import RunState
 from wavecrew.journal.tasks import Collision
 from wavecrew.journal.views import collision_text
@@ -68,13 +68,13 @@ def cost(state: RunState) -> str:
     """What the run has cost so far."""
     if state.rehearsal:
         return "0 USD (rehearsal)"
-    return money(state.account.spent.get(RUN, Spent()).cost_usd)
+    return money(state.account.of(RUN).cost_usd)
 
 
-def task_cost(state: RunState, task: str) -> str:
-    """What a task has cost, all attempts together; empty where nothing was paid."""
-    usd = state.account.spent.get(f"task/{task}", Spent()).cost_usd
-    return money(usd) if usd else ""
+def paid(state: RunState, task: str) -> str:
+    """`, 1.25 USD` for all attempts at a task, to follow its tokens; empty where nothing was."""
+    usd = state.account.of(f"task/{task}").cost_usd
+    return f", {money(usd)}" if usd else ""
 
 
 def provider(state: RunState, now: str | datetime) -> str:

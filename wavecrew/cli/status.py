@@ -10,10 +10,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from wavecrew.cli.lines import cost, money, provider, task_cost
+from wavecrew.cli.lines import cost, money, paid, provider
 from wavecrew.cli.runs import named, newest, runs_root, state_of
 from wavecrew.journal.account import CREW
-from wavecrew.journal.log import utc_now
+from wavecrew.journal.instant import utc_now
 from wavecrew.journal.state import RunState
 from wavecrew.journal.views import collision_text
 
@@ -52,8 +52,7 @@ def status_text(state: RunState) -> str:
         why = f" - {task.changed_reason}" if task.status == "blocked" else ""
         last = f" ({task.last})" if task.last and task.status not in ("merged", "waiting") else ""
         held = f" - {task.held}" if task.held else ""
-        paid = f", {paid}" if (paid := task_cost(state, task.id)) else ""
-        used = f"; {task.tokens} tokens{paid}" if task.tokens else ""
+        used = f"; {task.tokens} tokens{paid(state, task.id)}" if task.tokens else ""
         line = f"{task.id} {task.title}: {task.status}{last}{why}{held}{used}"
         lines.append(f"[{SIGNS[task.status]}] {line}")
     lines += [f"Foreseen: {collision_text(one)}" for one in state.collisions]

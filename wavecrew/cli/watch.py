@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, Self
 
 from wavecrew.journal.events import Event
+from wavecrew.journal.instant import utc_now
 from wavecrew.journal.log import EventLog
 from wavecrew.journal.state import RunState
 from wavecrew.run.spec import RunSpec
@@ -99,7 +100,6 @@ class LiveBoard:
 
     def tick(self) -> None:
         from wavecrew.cli.board import render
-        from wavecrew.journal.log import utc_now
 
         height = self._console.height - 1
         budget = self._parts.spec.settings.budget
@@ -140,7 +140,6 @@ def _print_end(state: RunState) -> None:
     from rich.console import Console
 
     from wavecrew.cli.board import render, summary
-    from wavecrew.journal.log import utc_now
 
     console = Console()
     console.print(render(state, console.width, utc_now()))

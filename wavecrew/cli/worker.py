@@ -37,7 +37,7 @@ from wavecrew.errors import (
     EnvironmentBroken,
     WavecrewError,
 )
-from wavecrew.journal.log import utc_now
+from wavecrew.journal.instant import utc_now
 from wavecrew.run.hold import hold
 from wavecrew.run.liveness import EXIT_LOST, Liveness, new_name
 from wavecrew.run.scratch import sweep_scratch

@@ -44,13 +44,13 @@ class Account:
     """Task at work -> its wave, empty when it has none."""
 
     def of(self, node: str) -> Spent:
-        """The figures of a node, to read and to add to."""
-        return self.spent.setdefault(node, Spent())
+        """The figures of a node, to read; all are zero where nothing was spent."""
+        return self.spent.get(node, Spent())
 
     def pay(self, nodes: tuple[str, ...], tokens: int, cost_usd: float, tries: int) -> None:
         """Count one answer of a model at each of `nodes`."""
         for node in nodes:
-            spent = self.of(node)
+            spent = self._counted(node)
             spent.model_calls += 1
             spent.tokens += tokens
             spent.tries += tries
@@ -96,7 +96,10 @@ class Account:
         return self.of(node).worked_s + open_s
 
     def _stop(self, node: str) -> None:
-        self.of(node).worked_s += self.clock_s - self.since_s.pop(node)
+        self._counted(node).worked_s += self.clock_s - self.since_s.pop(node)
+
+    def _counted(self, node: str) -> Spent:
+        return self.spent.setdefault(node, Spent())
 
 
 def nodes_of(task: str, wave: str) -> tuple[str, ...]:

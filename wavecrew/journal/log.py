@@ -12,12 +12,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from wavecrew.errors import DiskFull, EnvironmentBroken
 from wavecrew.journal.events import FACTS, Event, Fact, fact_from_json, id_of, kind_of
+from wavecrew.journal.instant import utc_now
 
 SCHEMA = """
 create table if not exists events (
@@ -48,10 +48,6 @@ class EventLog(Protocol):
         ...
 
     def has(self, fact_id: str) -> bool: ...
-
-
-def utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 from wavecrew.errors import EnvironmentBroken
 from wavecrew.journal.database import Database
 from wavecrew.journal.events import FACTS, Event, Fact, fact_from_json, id_of, kind_of
-from wavecrew.journal.log import utc_now
+from wavecrew.journal.instant import utc_now
 from wavecrew.journal.schema import ensure_schema, key_of
 
 __all__ = ["PostgresEventLog", "ensure_schema"]

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from wavecrew.errors import UsageError, WavecrewError
 from wavecrew.journal.database import Database
+from wavecrew.journal.instant import utc
 from wavecrew.journal.schema import OF_RUNS, ensure_schema
 from wavecrew.run.liveness import CHANNEL, HOLDER
 from wavecrew.run.spec import RunSpec
@@ -313,12 +313,12 @@ def sign_of_life(
 
 def _run(row: tuple[Any, ...]) -> RunRow:
     run, hub, wanted, pauses, stopped, outcome, exit_code, created_at = row
-    return RunRow(run, hub, wanted, pauses, stopped, outcome, exit_code, _utc(created_at))
+    return RunRow(run, hub, wanted, pauses, stopped, outcome, exit_code, utc(created_at))
 
 
 def _worker(row: tuple[Any, ...]) -> WorkerRow:
     worker, host, pid, hub, agents, since, seen, *rest = row
-    return WorkerRow(worker, host, pid, hub, agents, _utc(since), _utc(seen), *rest)
+    return WorkerRow(worker, host, pid, hub, agents, utc(since), utc(seen), *rest)
 
 
 def _told(error: WavecrewError | None) -> str:
@@ -326,8 +326,3 @@ def _told(error: WavecrewError | None) -> str:
         return ""
     parts = {"what": error.what, "where": error.where, "mend": error.mend}
     return json.dumps(parts | {"exit_code": error.exit_code})
-
-
-def _utc(at: datetime) -> str:
-    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
