@@ -16,7 +16,7 @@ from wavecrew.journal.records import materialise
 from wavecrew.plan.model import Role, Task
 from wavecrew.run import wire
 from wavecrew.run.again import again
-from wavecrew.run.moving import bring_state, cut_moved
+from wavecrew.run.moving import bring_state
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import session_name, socket_for
 from wavecrew.run.submission import author_of, scope_of
@@ -136,38 +136,35 @@ def workspace_of(
     None when it began elsewhere and cannot be had here as it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    root = folder / "ws"
-    journal = folder / "journal.jsonl"
-    author = author_of(parts.spec.role(task.agent))
+    journal, root = folder / "journal.jsonl", folder / "ws"
     if parts.records is not None:
         materialise(parts.records, f"task/{task.id}/{attempt}", journal)
-    newest = newest_snapshot(journal)
-    is_here = bool(read_records(journal)) and (root / "workspace.json").exists()
-    if newest and parts.records is not None:
-        had = bring_state(parts, task.id, attempt, base, newest)
-        if not is_here:
-            if not had:
-                return None
-            sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
-            cut_moved(
-                parts, task, attempt, base, folder, tree=newest, sandbox=sandbox, author=author
-            )
-    elif not is_here:
-        sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
-        tree = start_tree(parts, task, attempt, base)
-        again(
-            lambda: Workspace.create(
-                root,
-                parts.mirror.objects,
-                base,
-                sandbox,
-                setup=parts.spec.settings.workspace.setup,
-                tree=tree,
-                branch=task.id,
-                author=author,
-            )
-        )
+    moved = newest_snapshot(journal) if parts.records is not None else ""
+    is_had = not moved or bring_state(parts, task.id, attempt, base, moved)
+    if not (read_records(journal) and (root / "workspace.json").exists()):
+        if not is_had:
+            return None
+        _cut(parts, task, attempt, base, folder, tree=moved)
     return wire.WorkspacePlace(root=root, objects=parts.mirror.objects, base=base)
+
+
+def _cut(parts: Parts, task: Task, attempt: int, base: str, folder: Path, *, tree: str) -> None:
+    """A fresh workspace, at `tree` when that is named: the agent, resumed, goes back to it."""
+    sandbox = parts.lessor.attempt(session_name(task.id, attempt), folder / "cache")
+    start = tree or start_tree(parts, task, attempt, base)
+    parts.mirror.need(base)
+    again(
+        lambda: Workspace.create(
+            folder / "ws",
+            parts.mirror.objects,
+            base,
+            sandbox,
+            setup=parts.spec.settings.workspace.setup,
+            tree=start,
+            branch=task.id,
+            author=author_of(parts.spec.role(task.agent)),
+        )
+    )
 
 
 def start_tree(parts: Parts, task: Task, attempt: int, base: str) -> str | None:

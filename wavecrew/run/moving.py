@@ -8,13 +8,10 @@ them counts. A local run has no hub, and all of this does nothing there.
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 from wavecrew.plan.model import Task
 from wavecrew.run import wire
 from wavecrew.run.parts import Parts
-from wavecrew.sandbox.model import Sandbox
 from wavecrew.workspace import attic
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.model import Author, TreeRejected
@@ -59,41 +56,6 @@ def keep_state(
 def bring_state(parts: Parts, task: str, attempt: int, base: str, tree: str) -> bool:
     """Have the objects of a state here; False when the hub never got it."""
     return _line(parts, task, attempt, base).fetch(tree)
-
-
-def cut_moved(
-    parts: Parts,
-    task: Task,
-    attempt: int,
-    base: str,
-    folder: Path,
-    *,
-    tree: str,
-    sandbox: Sandbox,
-    author: Author,
-) -> bool:
-    """Cut the workspace of an attempt that began on another machine, at the state `tree`.
-
-    `sandbox` is the attempt's own (`Lessor.attempt`). `tree` is the newest of its
-    journal; the agent, resumed, puts its workspace to it again, which now works.
-    False when the hub never got that state: the attempt cannot go on anywhere,
-    `park_states` keeps what there is of it.
-    """
-    parts.mirror.need(base)
-    if not _line(parts, task.id, attempt, base).fetch(tree):
-        return False
-    shutil.rmtree(folder / "ws", ignore_errors=True)
-    Workspace.create(
-        folder / "ws",
-        parts.mirror.objects,
-        base,
-        sandbox,
-        setup=parts.spec.settings.workspace.setup,
-        tree=tree,
-        branch=task.id,
-        author=author,
-    )
-    return True
 
 
 def park_states(

@@ -12,7 +12,8 @@ from wavecrew.journal.attempt import AttemptJournal
 from wavecrew.journal.events import Event, GateFinished
 from wavecrew.plan.model import Task
 from wavecrew.plan.settings import LeaseSettings
-from wavecrew.run.moving import cut_moved, drop_states, keep_state, park_states, state_in
+from wavecrew.run.given import workspace_of
+from wavecrew.run.moving import drop_states, keep_state, park_states, state_in
 from wavecrew.run.parts import Parts
 from wavecrew.run.session import Copying
 from wavecrew.run.submission import AttemptDesk
@@ -45,10 +46,33 @@ def run(workspace: Workspace, shell: str) -> str:
     return done.stdout.decode()
 
 
+class Rows:
+    """Records of one attempt, whose journal names one state."""
+
+    def __init__(self, tree: str) -> None:
+        records = [
+            {"record": "intent", "number": 1, "kind": "tool", "request": {"tool": "write"}},
+            {"record": "reply", "number": 1, "reply": {"snapshot": tree}},
+        ]
+        self._lines = tuple(json.dumps(record).encode() + b"\n" for record in records)
+
+    def append(self, conversation: str, number: int, line: bytes) -> None:
+        raise AssertionError
+
+    def lines(self, conversation: str) -> tuple[bytes, ...]:
+        return self._lines
+
+
+def place_elsewhere(parts: Parts, task: Task, tree: str) -> WorkspacePlace | None:
+    parts.records = Rows(tree)
+    folder = parts.folder.attempt(task.id, 1)
+    return workspace_of(parts, task, 1, parts.spec.base, folder)
+
+
 def moved(parts: Parts, task: Task, tree: str) -> Workspace:
-    base, folder = parts.spec.base, parts.folder.attempt(task.id, 1)
-    assert cut_moved(parts, task, 1, base, folder, tree=tree, sandbox=parts.sandbox, author=ENGINE)
-    return Workspace.open(folder / "ws", parts.mirror.objects, base, parts.sandbox)
+    place = place_elsewhere(parts, task, tree)
+    assert place is not None
+    return Workspace.open(place.root, place.objects, place.base, parts.sandbox)
 
 
 def test_the_state_a_journal_line_names_is_read_from_it(tmp_path: Path) -> None:
@@ -109,10 +133,8 @@ def test_a_state_that_may_not_be_imported_stays_and_the_attempt_cannot_move(
     run(workspace, "ln -s /etc/passwd out")
     refused = workspace.snapshot()
     assert not keep_state(one, task.id, 1, place, refused)
-    folder = other.folder.attempt(task.id, 1)
-    given = (other, task, 1, other.spec.base)
-    assert not cut_moved(*given, folder, tree=refused, sandbox=other.sandbox, author=ENGINE)
-    ref = park_states(*given, outcome="lost", detail="its machine is gone")
+    assert place_elsewhere(other, task, refused) is None
+    ref = park_states(other, task, 1, other.spec.base, outcome="lost", detail="its machine is gone")
     assert ref == attic_ref("r1", task.id, 1)
     parked = other.repository.read_ref(ref)
     assert parked is not None
@@ -196,16 +218,13 @@ def test_a_state_is_at_the_hub_before_the_record_that_names_it(
     tree = workspace.snapshot()
     there: list[bool] = []
 
-    class Rows:
+    class Looking(Rows):
         def append(self, conversation: str, number: int, line: bytes) -> None:
             assert (conversation, number, state_in(line)) == (f"task/{task.id}/1", 1, tree)
             states = Snapshots(other.mirror, "r1", task.id, 1, other.spec.base)
             there.append(states.fetch(tree))
 
-        def lines(self, conversation: str) -> tuple[bytes, ...]:
-            return ()
-
-    one.records = Rows()
+    one.records = Looking(tree)
     given = Assignment(
         run="r1",
         kind="task",
