@@ -118,8 +118,7 @@ class World:
 
     def known(self, commit: str) -> str:
         """`commit`, when its objects are still there. JournalUnreadable otherwise."""
-        found = self.parts.mirror.git.call("cat-file", "-e", f"{commit}^{{commit}}")
-        if found.code != 0:
+        if not self.parts.mirror.git.has_commit(commit):
             raise JournalUnreadable(
                 f"the commit {commit!r} that the run's log names is in no object store any more",
                 where=str(self.recorded.root),

@@ -282,10 +282,9 @@ def _same(roster: Roster, digest: str, hub: str) -> RunRow | None:
 def _newest(roster: Roster, repository: UserRepository, hub: str) -> RunRow:
     """The newest unfinished run that was cut from a commit of this repository."""
     for row in reversed(roster.runs()):
-        if not row.outcome and hub in ("", row.hub):
-            base = roster.spec(row.run).base
-            if repository.git.call("cat-file", "-e", f"{base}^{{commit}}").code == 0:
-                return row
+        is_open = not row.outcome and hub in ("", row.hub)
+        if is_open and repository.git.has_commit(roster.base(row.run)):
+            return row
     raise UsageError(
         "the database has no unfinished run of this repository",
         where=roster.shown,

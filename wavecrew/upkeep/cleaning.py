@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavecrew.errors import EnvironmentBroken, ToolError, UsageError, WavecrewError
-from wavecrew.journal.events import GateFinished
 from wavecrew.journal.log import SqliteEventLog
 from wavecrew.journal.state import RunState
 from wavecrew.run.disk import remove, size_of
 from wavecrew.run.spec import RunFolder
-from wavecrew.upkeep.kept import Attempted, Kept
+from wavecrew.upkeep.kept import Attempted, Kept, unmerged
 from wavecrew.workspace.hub import HubRepository
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Repository
@@ -90,9 +89,14 @@ def _not_over(folder: RunFolder, state: RunState) -> Item | None:
     if folder.root.resolve() != inside:
         return _refused(folder, "its folder is a link to another place")
     if state.exit_code is None:
-        how = "paused" if state.outcome == "paused" else "not over"
-        return _refused(folder, f"it is {how}; `wavecrew run --resume` goes on with it")
+        return _refused(folder, not_over(is_paused=state.outcome == "paused"))
     return None
+
+
+def not_over(*, is_paused: bool) -> str:
+    """Why a run that has not ended stays."""
+    how = "paused" if is_paused else "not over"
+    return f"it is {how}; `wavecrew run --resume` goes on with it"
 
 
 def _refused(folder: RunFolder, why: str) -> Item:
@@ -169,16 +173,13 @@ def _unreached(folder: RunFolder, kept: Kept | str) -> str:
         return kept if folder.mirror.exists() else ""
     log = SqliteEventLog(folder.events, folder.run, read_only=True)
     try:
-        passed = [f for event in log.read() if isinstance(f := event.fact, GateFinished)]
+        lost = kept.unreached(log.read())
     finally:
         log.close()
-    for fact in passed:
-        if fact.commit and not kept.has_commit(fact.commit):
-            return (
-                f"unmerged: {fact.commit[:12]} of task {fact.task!r} is on no branch nor in the "
-                f"attic; `git -C {folder.mirror} log {fact.commit[:12]}` shows it"
-            )
-    return ""
+    if lost is None:
+        return ""
+    shows = f"`git -C {folder.mirror} log {lost.commit[:12]}` shows it"
+    return f"{unmerged(f'{lost.commit[:12]} of task {lost.task!r}')}; {shows}"
 
 
 def _gone(folder: RunFolder, kind: str, path: Path, why: str, wish: Wish) -> Iterator[Item]:

@@ -8,6 +8,7 @@ is looked at afresh, in the sandbox; what its journal remembers counts as well.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from wavecrew.errors import EnvironmentBroken, ToolError
 from wavecrew.journal.attempt import newest_snapshot
+from wavecrew.journal.events import Event, GateFinished
 from wavecrew.run.spec import RunSpec
 from wavecrew.sandbox import open_sandbox
 from wavecrew.workspace import attic
@@ -22,6 +24,11 @@ from wavecrew.workspace.git import object_id
 from wavecrew.workspace.mirror import Mirror
 from wavecrew.workspace.model import Author
 from wavecrew.workspace.workspace import Workspace
+
+
+def unmerged(what: str) -> str:
+    """Why `what` must stay."""
+    return f"unmerged: {what} is on no branch nor in the attic"
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Kept:
     def _reached(self) -> tuple[frozenset[str], frozenset[str]]:
         """(commits, trees) that any ref reaches, since the run's base."""
         git = self.mirror.repository.git
-        limit = (f"^{self.spec.base}",) if self._has(self.spec.base) else ()
+        limit = (f"^{self.spec.base}",) if self.mirror.git.has_commit(self.spec.base) else ()
         asked = "".join(f"{object_id(tip)}\n" for tip in self.tips) + "".join(limit)
         args = ("log", "--format=%H %T", "--all", "--stdin")
         listed = git.run(*args, stdin=asked.encode()).decode().split()
@@ -77,13 +84,19 @@ class Kept:
         """True when the tree of a commit, which is at hand, is that of one that is kept."""
         return self.mirror.tree_of(commit) in self._reached[1]
 
+    def unreached(self, events: Iterable[Event]) -> GateFinished | None:
+        """The first verdict that let a commit pass which no ref reaches; None when all are kept."""
+        facts = (event.fact for event in events)
+        passed = (fact for fact in facts if isinstance(fact, GateFinished) and fact.commit)
+        return next((fact for fact in passed if not self.has_commit(fact.commit)), None)
+
     def why_not(self, tried: Attempted) -> str:
         """Why the attempt's workspace must stay; empty when all its work is kept."""
         if not tried.is_task:
             return ""
         newest = newest_snapshot(tried.folder / "journal.jsonl")
         if newest and not self._is_kept(newest, tried):
-            return f"unmerged: its newest snapshot {newest[:12]} is on no branch nor in the attic"
+            return unmerged(f"its newest snapshot {newest[:12]}")
         if not (tried.folder / "ws" / "workspace.json").exists():
             return ""
         try:
@@ -124,11 +137,8 @@ class Kept:
 
     def _is_kept(self, tree: str, tried: Attempted) -> bool:
         return tree in self._reached[1] or (
-            self._has(tried.base) and tree == self.mirror.tree_of(tried.base)
+            self.mirror.git.has_commit(tried.base) and tree == self.mirror.tree_of(tried.base)
         )
-
-    def _has(self, commit: str) -> bool:
-        return self.mirror.git.call("cat-file", "-e", f"{commit}^{{commit}}").code == 0
 
     def _workspace(self, tried: Attempted) -> Workspace:
         sandbox = self._sandbox

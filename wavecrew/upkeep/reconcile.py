@@ -10,6 +10,7 @@ checks what an earlier try has done. What cannot be found out is rolled back, an
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,8 +48,9 @@ def reconcile(parts: Parts) -> list[str]:
             "the event log lost its newest events; they are found out again, and every step of "
             f"the engine is looked at anew (its database is kept as {aside.name})"
         )
+    steps = Counter((f.task, f.attempt) for f in facts if isinstance(f, e.AgentStep))
     for one in _begun(parts):
-        told += _attempt(one, parts, facts)
+        told += _attempt(one, parts, steps[one.given.subject, one.given.attempt])
     return told
 
 
@@ -66,11 +68,6 @@ class Begun:
     @cached_property
     def records(self) -> tuple[dict[str, Any], ...]:
         return read_records(self.folder / "journal.jsonl")
-
-    def has(self, fact: e.Fact, kind: type[e.Fact]) -> bool:
-        """True for a fact of that kind about this attempt."""
-        mine = (self.given.subject, self.given.attempt)
-        return isinstance(fact, kind) and (fact.task, fact.attempt) == mine  # type: ignore[attr-defined]
 
     def exchanges(self) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
         """(how many records stand before it, request, reply) of each, without the start."""
@@ -93,17 +90,14 @@ def _begun(parts: Parts) -> Iterator[Begun]:
             yield begun
 
 
-def _attempt(one: Begun, parts: Parts, facts: list[e.Fact]) -> list[str]:
+def _attempt(one: Begun, parts: Parts, steps: int) -> list[str]:
+    """`steps`: how many of the attempt's exchanges the log told of."""
     told = _facts_again(one, parts)
-    ended = any(one.has(fact, e.AttemptEnded) for fact in facts)
-    passed = any(
-        isinstance(event.fact, e.GateFinished)
-        and one.has(event.fact, e.GateFinished)
-        and event.fact.verdict == "pass"
-        for event in parts.log.read()
-    )
-    if not (ended or passed):
-        told += _exchanges_lost(one, facts) + _workspace_lost(one, parts)
+    task, number = one.given.subject, one.given.attempt
+    ended = parts.log.has(e.id_with(e.AttemptEnded, task, number))
+    known = parts.state.attempt(task, number)
+    if not (ended or (known and known.commit)):
+        told += _exchanges_lost(one, steps) + _workspace_lost(one, parts)
     return told
 
 
@@ -149,8 +143,7 @@ def _step(
 def _verdict_again(one: Begun, parts: Parts, request: dict[str, Any], number: int) -> bool:
     """True when the log has the verdict on a submission, or its report gave it back."""
     given = one.given
-    probe = f"{e.kind_of(e.GateFinished)}/{given.subject}/{given.attempt}/{number}"
-    if parts.log.has(probe):
+    if parts.log.has(e.id_with(e.GateFinished, given.subject, given.attempt, number)):
         return True
     stem = f"{file_name(given.subject)}-{given.attempt}-{number}"
     report = saved_report(parts, stem)
@@ -174,9 +167,8 @@ def _arguments(request: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _exchanges_lost(one: Begun, facts: list[e.Fact]) -> list[str]:
+def _exchanges_lost(one: Begun, told: int) -> list[str]:
     """Exchanges that were reported and are not in the journal any more."""
-    told = sum(one.has(fact, e.AgentStep) for fact in facts)
     kept = sum(1 for _ in one.exchanges())
     if told <= kept:
         return []

@@ -17,14 +17,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from wavecrew.errors import HubRefused, HubUnreachable, UsageError
-from wavecrew.journal.events import Event, GateFinished, TaskStarted
+from wavecrew.journal.events import Event, TaskStarted
 from wavecrew.journal.postgres import PostgresEventLog
 from wavecrew.journal.records import PostgresRecords
 from wavecrew.journal.shelf import PostgresShelf
 from wavecrew.run.place import schema_of
 from wavecrew.run.spec import RunFolder, RunSpec, runs_root
-from wavecrew.upkeep.cleaning import Item, Wish
-from wavecrew.upkeep.kept import Kept
+from wavecrew.upkeep.cleaning import Item, Wish, not_over
+from wavecrew.upkeep.kept import Kept, unmerged
 from wavecrew.workers.brought import bring_home
 from wavecrew.workers.roster import Roster, RunRow
 from wavecrew.workspace import attic
@@ -46,11 +46,7 @@ class Retention:
 
     def is_ours(self, run: str) -> bool:
         """True when the run was cut from a commit of this repository."""
-        base = self.roster.base(run)
-        return (
-            bool(base)
-            and self.repository.git.call("cat-file", "-e", f"{base}^{{commit}}").code == 0
-        )
+        return self.repository.git.has_commit(self.roster.base(run))
 
     def remove(self, row: RunRow, wish: Wish, *, when: int) -> tuple[Item, ...]:
         """Remove a run from the database and its states from the hub; or say why it stays.
@@ -80,8 +76,7 @@ class Retention:
 
     def _not_over(self, row: RunRow) -> str:
         if not row.outcome:
-            how = "paused" if row.wanted == "pause" else "not over"
-            return f"it is {how}; `wavecrew run --resume` goes on with it"
+            return not_over(is_paused=row.wanted == "pause")
         if workers := self.roster.at_work(row.run):
             return f"leased: the worker {workers[0].host} {workers[0].pid} is at it"
         if not self.is_ours(row.run):
@@ -147,14 +142,10 @@ class _Judge:
 
     def why_not(self) -> str:
         """What is kept by no ref; empty when all is."""
-        gates = [e.fact for e in self.events if isinstance(e.fact, GateFinished)]
-        for fact in gates:
-            if fact.commit and not self.kept.has_commit(fact.commit):
-                named = f"{fact.commit[:12]} of task {fact.task!r}"
-                return f"unmerged: {named} is on no branch nor in the attic"
+        if lost := self.kept.unreached(self.events):
+            return unmerged(f"{lost.commit[:12]} of task {lost.task!r}")
         for name in self._lonely():
-            named = decode(name.removeprefix(f"{SNAPSHOTS}/"))
-            return f"unmerged: the newest state of {named} is on no branch nor in the attic"
+            return unmerged(f"the newest state of {decode(name.removeprefix(f'{SNAPSHOTS}/'))}")
         return ""
 
     def park(self, when: int) -> None:

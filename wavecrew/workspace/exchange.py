@@ -149,7 +149,7 @@ def _brought(
     while True:
         there = _refs(remote, git, *(f"{prefix}*" for prefix in prefixes))
         there = {name: commit for name, commit in there.items() if name.startswith(prefixes)}
-        lacking = tuple(name for name, commit in there.items() if not _has(git, commit))
+        lacking = tuple(name for name, commit in there.items() if not git.has_commit(commit))
         if not lacking:
             return there
         for start in range(0, len(lacking), _AT_ONCE):
@@ -190,7 +190,3 @@ def _is_reached(git: Git, commit: str, tips: tuple[str, ...]) -> bool:
     """True when one of `tips` has `commit` in its history: leaving it loses nothing."""
     asked = "".join(f"^{tip}\n" for tip in tips) + f"{object_id(commit)}\n"
     return not git.run("rev-list", "--max-count=1", "--stdin", stdin=asked.encode())
-
-
-def _has(git: Git, commit: str) -> bool:
-    return git.call("cat-file", "-e", f"{object_id(commit)}^{{commit}}").code == 0

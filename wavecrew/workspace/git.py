@@ -159,6 +159,12 @@ class Git:
         except OSError as error:
             raise GitFailed(f"git did not start: {error}", where=str(self.git_dir)) from error
 
+    def has_commit(self, name: str) -> bool:
+        """True when `name` is the full id of a commit that can be read here."""
+        if not _OBJECT_ID.match(name):
+            return False
+        return self.call("cat-file", "-e", f"{name}^{{commit}}").code == 0
+
     def failed(self, args: tuple[str, ...], ended: Ended) -> GitFailed:
         """The error that tells of a command which had no business failing."""
         said = ended.stderr.decode("utf-8", "replace").strip()[-600:]

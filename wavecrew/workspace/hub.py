@@ -159,7 +159,7 @@ class HubRepository:
         return self.git.call("merge-base", "--is-ancestor", new, now).code == 0
 
     def _refuse_unknown(self, commit: str) -> None:
-        if self.git.call("cat-file", "-e", f"{object_id(commit)}^{{commit}}").code != 0:
+        if not self.git.has_commit(commit):
             raise GitFailed(f"the commit {commit} is not here", where=str(self.git_dir))
 
     # asking and fetching
@@ -187,7 +187,7 @@ class HubRepository:
             everything = (f"+{BRANCHES}/*:{landing}/heads/*", f"+{ATTIC}/*:{landing}/attic/*")
             if not self._fetch(f"+{object_id(commit)}:{landing}/one"):
                 self._fetch(*everything)
-            if self.git.call("cat-file", "-e", f"{commit}^{{commit}}").code != 0:
+            if not self.git.has_commit(commit):
                 return False
             self._remember(f"{_BROUGHT}/{commit}", commit)
             return True
