@@ -8,8 +8,11 @@ database is only set aside, because everything in it can be found out again
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing, suppress
+from itertools import count, takewhile
 from pathlib import Path
 
 from wavecrew.journal.log import SCHEMA
@@ -31,9 +34,7 @@ def mend_databases(folder: RunFolder) -> list[str]:
 
 def set_aside(path: Path) -> Path:
     """Rename a database with all that belongs to it; gives where it is now."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
+    aside = path.with_name(f"{path.name}.damaged-{len(_asides(path)) + 1}")
     for end in _BESIDE:
         with suppress(FileNotFoundError):
             os.replace(f"{path}{end}", f"{aside}{end}")
@@ -41,19 +42,36 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def _asides(path: Path) -> list[Path]:
+    """What was set aside before, the newest last."""
+    numbered = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    return list(takewhile(Path.exists, numbered))
+
+
 def _mend_log(path: Path) -> str:
-    if not path.exists() or _is_whole(path, "select seq, id, at, kind, fact from events"):
-        return ""
-    rows = _salvaged(path)
-    aside = set_aside(path)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("pragma synchronous=full")
-        database.execute(SCHEMA)
-        database.executemany("insert into events values (?, ?, ?, ?, ?)", rows)
+    """The mended log is whole before the damaged one moves: killed anywhere, it is done again."""
+    mended = path.with_name(f"{path.name}.mended")
+    if not mended.exists():
+        if not path.exists() or _is_whole(path, "select seq, id, at, kind, fact from events"):
+            return ""
+        partial = path.with_name(f"{path.name}.partial")
+        partial.unlink(missing_ok=True)
+        _write_log(partial, _salvaged(path))
+        partial.replace(mended)
+    aside = set_aside(path) if path.exists() else _asides(path)[-1]
+    rows = _salvaged(mended)
+    mended.replace(path)
     return (
         f"the event log was damaged: {len(rows)} events could be read and are kept, later ones "
         f"are found out again; the damaged file is {aside.name}"
     )
+
+
+def _write_log(path: Path, rows: list[Row]) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("pragma synchronous=full")
+        database.execute(SCHEMA)
+        database.executemany("insert into events values (?, ?, ?, ?, ?)", rows)
 
 
 def _mend_engine(folder: RunFolder) -> str:
@@ -123,10 +141,32 @@ def _is_whole(path: Path, asked: str) -> bool:
 def _salvaged(path: Path) -> list[Row]:
     """The log's rows from the first one on, up to where it cannot be read or has a gap."""
     rows: list[Row] = []
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
-        asked = "select seq, id, at, kind, fact from events order by seq"
-        for row in database.execute(asked):
-            if row[0] != len(rows) + 1 or not all(isinstance(word, str) for word in row[1:]):
-                break
-            rows.append(row)
+    with tempfile.TemporaryDirectory(prefix="salvage-") as scratch:
+        copy = Path(scratch) / path.name
+        for end in ("", *_BESIDE):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        _lengthen(copy)
+        with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as database:
+            asked = "select seq, id, at, kind, fact from events order by seq"
+            for row in database.execute(asked):
+                if row[0] != len(rows) + 1 or not all(isinstance(word, str) for word in row[1:]):
+                    break
+                rows.append(row)
     return rows
+
+
+def _lengthen(path: Path) -> None:
+    """Give a database its full length again: SQLite reads nothing at all of a shorter one.
+
+    The size of a page and their number are in its header, at bytes 16 and 28
+    (https://www.sqlite.org/fileformat2.html#the_database_header). What was lost reads as zeros.
+    """
+    with path.open("rb") as file:
+        header = file.read(100)
+    if len(header) == 100 and header.startswith(b"SQLite format 3\0"):
+        size = int.from_bytes(header[16:18], "big")
+        pages = int.from_bytes(header[28:32], "big")
+        wanted = (65536 if size == 1 else size) * pages
+        if wanted > path.stat().st_size:
+            os.truncate(path, wanted)
