@@ -135,6 +135,13 @@ def _rework(rework: Rework, attempt: int) -> str:
             f"marked. `git diff {rework.base[:12]} {rework.tip[:12]}` shows all it changed. Keep "
             "what both wanted."
         )
+    if rework.earlier:
+        base, earlier = rework.base[:12], rework.earlier[:12]
+        parts.append(
+            f"Your workspace starts afresh. The earlier work stands at {earlier}, made on {base}: "
+            f"`git diff {base} {earlier}` shows it, `git checkout {earlier} -- PATH` takes a file "
+            "over. Judge it before you build on it."
+        )
     if rework.log:
         parts.append(f"Evidence:\n{rework.log.strip()}")
     return "\n\n".join(parts)

@@ -119,6 +119,17 @@ def test_a_conflict_tells_both_intents_and_where_both_sides_stand(desk):
     assert text.endswith("Evidence:\n<<<<<<< integration")
 
 
+def test_an_attempt_after_one_that_ended_early_is_told_where_its_work_stands(desk):
+    rework = Rework(
+        kind="ended", reason="stalled: no news", earlier="e" * 40, base="b" * 40, log="M app.py"
+    )
+    text = _message(desk, attempt=2, rework=rework)
+    assert "This is attempt 2: the last attempt ended early (by engine).\nstalled: no news" in text
+    assert f"`git diff {'b' * 12} {'e' * 12}` shows it" in text
+    assert f"`git checkout {'e' * 12} -- PATH`" in text
+    assert text.endswith("Evidence:\nM app.py")
+
+
 def test_who_may_write_nothing_is_told_so(desk):
     assert "You may write nothing." in _message(desk, scope=())
 

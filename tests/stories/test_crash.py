@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from types import SimpleNamespace
@@ -171,3 +172,10 @@ def test_its_work_is_in_the_attic(hopeless):
     parked = "refs/wavecrew/attic/r1/one/1:calculator/one.py"
     assert hopeless.story.git("show", parked) == "def one():\n    return 1"
     assert hopeless.story.left_over() == []
+
+
+def test_the_next_attempt_is_told_where_that_is(hopeless):
+    story = hopeless.story
+    rework = json.loads((story.folder / "attempts/one/2/assignment.json").read_bytes())["rework"]
+    assert rework["earlier"] == story.refs()["refs/wavecrew/attic/r1/one/1"]
+    assert rework["log"] == "A calculator/one.py"

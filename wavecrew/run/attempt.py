@@ -20,6 +20,7 @@ from wavecrew.run.foresight import ForesightedDesk
 from wavecrew.run.given import assignment_of, base_of, begin, given_before, workspace_of
 from wavecrew.run.moving import drop_states, park_states
 from wavecrew.run.parts import Parts
+from wavecrew.run.rework import ended_rework
 from wavecrew.run.session import Ended, run_session, session_name
 from wavecrew.workspace.refs import attic_ref
 
@@ -48,7 +49,7 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
         if short := _short(parts, task):
             return _held(parts, task, attempt, short)
         role = parts.spec.role(task.agent)
-        rework = given_before(parts, task, attempt) or rework
+        rework = given_before(parts, task, attempt) or _told_more(parts, task, attempt, rework)
         base = begin(parts, task, role, attempt, rework)
         done = _worked(parts, task, role, attempt, base, rework)
     name = session_name(task.id, attempt)
@@ -56,6 +57,12 @@ def try_task(parts: Parts, task: Task, attempt: int, rework: wire.Rework | None)
     parts.lessor.release(name, f"{name}/gate")
     parts.purse.end(name)  # also what an engine that died had reserved for it
     return done if done.outcome == "held" else _conclude(parts, task, attempt, done)
+
+
+def _told_more(
+    parts: Parts, task: Task, attempt: int, rework: wire.Rework | None
+) -> wire.Rework | None:
+    return ended_rework(parts, task, attempt, rework) if rework else None
 
 
 def room_for(parts: Parts, task: Task) -> bool:

@@ -13,7 +13,9 @@ from wavecrew.run import wire
 from wavecrew.run.branches import first_parent
 from wavecrew.run.parts import Parts
 from wavecrew.workspace.model import Conflict
+from wavecrew.workspace.refs import attic_ref
 
+PATHS_TOLD = 50
 HUNKS_PER_PATH = 4_000
 HUNKS_IN_ALL = 24_000
 _HUNK = re.compile(r"^<{7} .*?^>{7} [^\n]*\n?", re.MULTILINE | re.DOTALL)
@@ -49,6 +51,21 @@ def red_rework(report: GateReport) -> wire.Rework:
         reason=f"merged with the integration branch, {_red_text(report)}",
         log=as_text(report),
     )
+
+
+def ended_rework(parts: Parts, task: Task, attempt: int, rework: wire.Rework) -> wire.Rework:
+    """`rework` of an attempt that ended early, with where its work stands and what it changed."""
+    earlier = parts.repository.read_ref(attic_ref(parts.spec.run, task.id, attempt - 1))
+    if rework.kind != "ended" or not earlier:
+        return rework
+    parts.mirror.need(earlier)
+    base = first_parent(parts, earlier)
+    changes = parts.mirror.changes(base, earlier)
+    told = [f"{change.status} {change.path}" for change in changes[:PATHS_TOLD]]
+    if len(changes) > PATHS_TOLD:
+        told.append(f"and {len(changes) - PATHS_TOLD} more")
+    update = {"earlier": earlier, "base": base, "log": "\n".join(told)}
+    return rework.model_copy(update=update)
 
 
 def intent(task: TaskState) -> str:

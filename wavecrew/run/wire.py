@@ -54,8 +54,10 @@ class Rework(Record):
     """What the branch that did not land wanted: its task's title and the agent's own summary."""
     theirs: str = ""
     """What the other side of a conflict wanted: its task's title and summary."""
+    earlier: str = ""
+    """Commit in the attic with the work of an attempt that ended early."""
     base: str = ""
-    """Commit on which both sides of a conflict were made."""
+    """Commit on which both sides of a conflict, or the earlier work, were made."""
     tip: str = ""
     """Commit of the integration branch that the branch conflicts with."""
 
