@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wavecrew.cli.request import RunRequest
-from wavecrew.cli.run import start_or_resume
+from wavecrew.cli.start import start_or_resume
 from wavecrew.errors import DiskFull
 
 

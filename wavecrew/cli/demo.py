@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from wavecrew.cli.request import RunRequest
-from wavecrew.cli.run import start_or_resume
+from wavecrew.cli.start import start_or_resume
 from wavecrew.errors import GitFailed, UsageError
 from wavecrew.plan.locate import shipped
 

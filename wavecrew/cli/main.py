@@ -141,7 +141,7 @@ def run(
 ) -> None:
     """Start a run of a plan, or go on with a paused one."""
     from wavecrew.cli.request import RunRequest
-    from wavecrew.cli.run import start_or_resume
+    from wavecrew.cli.start import start_or_resume
 
     request = RunRequest(
         repo=repo,

@@ -1,4 +1,4 @@
-"""`wavecrew run`: from the command line to a run that has ended or stopped.
+"""`wavecrew run` on this machine alone: up to a run that has ended or stopped.
 
 Everything that can be refused is refused before anything is made. A run that
 stops (Ctrl-C, an endpoint gone, a full disk) is paused, and says how to go on.
@@ -20,9 +20,7 @@ from wavecrew.cli.request import (
     RunRequest,
     check_approved,
     chosen_in,
-    load_plan,
     names_a_plan,
-    selection,
     spec_of,
 )
 from wavecrew.cli.served import served
@@ -52,19 +50,8 @@ NEEDED_BYTES = 200_000_000
 """Free disk below this and a run is not started."""
 
 
-def start_or_resume(request: RunRequest) -> int:
+def run_here(request: RunRequest) -> int:
     """Do what was asked; the exit code. WavecrewError for everything refused beforehand."""
-    if request.dry_run:
-        return _dry_run(request)
-    if request.database_url:
-        from wavecrew.cli.shared import start_or_watch
-
-        return start_or_watch(request, request.database_url)
-    if request.hub or request.detach:
-        raise UsageError(
-            "--hub and --detach are for runs that workers carry out",
-            mend="give --database-url, or set WAVECREW_DATABASE_URL",
-        )
     with own_scratch():
         return _start_or_resume(request)
 
@@ -212,20 +199,6 @@ def _wants_to_continue(request: RunRequest, paused: RunFolder) -> bool:
         f"run {paused.run!r} of this plan is paused",
         mend="--resume goes on with it, --new starts another one beside it",
     )
-
-
-def _dry_run(request: RunRequest) -> int:
-    loaded, _ = load_plan(request, request.repo)
-    only = set(selection(loaded, request))
-    for task in loaded.plan.tasks:
-        if task.id in only:
-            needs = f"  after {', '.join(task.depends_on)}" if task.depends_on else ""
-            print(f"{task.id}  {task.title}  [{task.agent}]{needs}")
-    for sync in loaded.plan.sync_points:
-        before = [t.id for t in loaded.plan.before(sync) if t.id in only]
-        if before:
-            print(f"sync point {sync.id}  {sync.title}  after {', '.join(before)}")
-    return 0
 
 
 def _check_disk(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wavecrew.cli.request import RunRequest, spec_of
-from wavecrew.cli.run import start_or_resume
+from wavecrew.cli.start import start_or_resume
 from wavecrew.errors import UsageError
 from wavecrew.workspace.user_repo import UserRepository
 
