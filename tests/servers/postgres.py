@@ -14,13 +14,14 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
+
+from addresses import free_port
 
 START_S = 40.0
 """A start after a kill replays the write-ahead log first, on a machine that may be busy."""
@@ -59,7 +60,7 @@ class PostgresServer:
     ) -> None:
         """`durable` keeps fsync on; `listen` is the address that servers and clients use."""
         self.host = listen
-        self.port = _free_port(listen)
+        self.port = free_port(listen)
         self.password = secrets.token_urlsafe(12)
         self.log = ""
         self._bin = bin_dir or binaries()
@@ -212,15 +213,6 @@ def _unprivileged() -> pwd.struct_passwd | None:
 
 def _environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _free_port(host: str) -> int:
-    """Below the ports that the kernel gives away: it has to be free after a stop, too."""
-    while True:
-        port = 15_000 + secrets.randbelow(17_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((host, port))
-            return port
 
 
 def _version(binary: Path) -> tuple[int, ...]:

@@ -4,7 +4,7 @@
         [--events N] [--agents 3] [--tasks 1.1,1.2,...] [--seed 1] [--json report.json]
         [--keep FOLDER]
     python tests/storm/kill_storm.py --postgres [--short] [--random 20]
-        [--only engine,worker,database,network] [--events 8] ...
+        [--only engine,worker,database,network,machine] [--events 8] ...
 
 What is killed when stands in `local_storm.py` and `shared_storm.py`, what must hold
 afterwards in `findings.py` and `shared_findings.py`. The whole wave needs three agents at

@@ -21,6 +21,7 @@ from rig import LONGEST_S, ROOT, OnEvent, Stage
 
 sys.path.insert(0, str(ROOT / "tests" / "servers"))
 from cables import Cables
+from git_daemon import GitDaemon
 from postgres import PostgresServer
 
 from wavecrew.run.liveness import LOST_AFTER_S, SILENCE_S
@@ -43,6 +44,8 @@ class Site:
     server: PostgresServer
     base_url: str
     cables: Cables | None
+    hubs: GitDaemon | None
+    """Serves the hubs of all runs to the far ends of the cables."""
 
 
 class SharedRig(Stage):
@@ -56,17 +59,20 @@ class SharedRig(Stage):
         *,
         agents: int,
         tasks: tuple[str, ...],
-        is_cut: bool,
+        cut: str,
         chance: random.Random,
     ) -> None:
-        """`is_cut`: each worker is at the end of a cable of its own."""
+        """`cut`: `network`, each worker is at the end of a cable of its own; `machine`, the hub is
+        beyond that too; or empty."""
         super().__init__(folder, on_event, tasks)
         self.hub = folder / "hub.git"
+        hubs = site.hubs if cut == "machine" else None
+        self._hub_url = hubs.url(self.hub) if hubs else str(self.hub)
         self.url = site.server.create_database(folder.name)
         self._site = site
         self._agents = agents
         self._chance = chance
-        self._cables = site.cables if is_cut else None
+        self._cables = site.cables if cut else None
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
         self._dead: list[str] = []
         """Killed and never started again."""
@@ -80,13 +86,13 @@ class SharedRig(Stage):
         for number, name in enumerate(WORKERS):
             cables = self._cables
             self._workers[name] = self.begin(
-                *("worker", f"--repo={self.hub}", f"--folder={self._folder_of(name)}"),
+                *("worker", f"--repo={self._hub_url}", f"--folder={self._folder_of(name)}"),
                 said=f"{name}.stderr",
                 before=tuple(cables.enter(cables.names[number])) if cables else (),
                 WAVECREW_DATABASE_URL=self.url,
             )
         words = self.run_words(self._agents, self._site.base_url)
-        self._watcher = self.begin(*words, f"--hub={self.hub}", WAVECREW_DATABASE_URL=self.url)
+        self._watcher = self.begin(*words, f"--hub={self._hub_url}", WAVECREW_DATABASE_URL=self.url)
 
     def strike(self, kind: str, writer: int = 0) -> bool:
         if kind == "database":
@@ -96,7 +102,7 @@ class SharedRig(Stage):
             return False
         wrote = [name for name, engine in engines.items() if engine.pid == writer]
         name = wrote[0] if wrote else self._chance.choice(list(engines))
-        if kind == "network":
+        if kind in ("network", "machine"):
             return self._pull(name)
         victims = [engines[name]]
         if kind == "worker":

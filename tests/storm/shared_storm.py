@@ -7,6 +7,8 @@ One undisturbed run is the reference. Then, at events spread evenly over it:
 - database: the postmaster and all its processes are killed, and started again 0 to 5 s later;
 - network: every worker is in a network namespace of its own; the cable of the one that wrote
   the event is pulled for 10 to 22 s: it gives itself up, later the server gives its lock away.
+  Its hub stays in reach, so it could still push;
+- machine: the same, but the hub lies beyond the cable as well.
 
 Last, kills at random times, of random kinds. Where there can be no network
 namespaces that is said, and the rest is done.
@@ -32,13 +34,16 @@ from storm import Reference, Report, Storm, spread
 sys.path.insert(0, str(ROOT / "tests" / "servers"))
 from cables import Cables, NoCables
 from cuttable import CuttableLine
+from git_daemon import GitDaemon
 from postgres import PostgresServer
 
 from wavecrew.rehearsal.server import RunningRehearsal, serve
 
-MOST = {"engine": 4, "worker": 1, "database": 2, "network": 1}
+MOST = {"engine": 4, "worker": 1, "database": 2, "network": 1, "machine": 1}
 """Of each kind in one run. A worker gives up when its engine dies five times in a minute."""
 KINDS = tuple(MOST)
+CUTS = ("network", "machine")
+"""Kinds that need cables; a run has one of them, or none."""
 SHORT = ("engine", "database", "network", "worker")
 """All in one run, in this order."""
 EVENTS = 8
@@ -57,7 +62,7 @@ class SharedStorm(Storm):
         site: Site,
         options: argparse.Namespace,
         *,
-        is_cut: bool = False,
+        cut: str = "",
     ) -> None:
         super().__init__(folder.name, server)
         self._chance = random.Random(f"{options.seed} {folder.name}")
@@ -67,10 +72,10 @@ class SharedStorm(Storm):
             self.told,
             agents=options.agents,
             tasks=options.tasks,
-            is_cut=is_cut,
+            cut=cut,
             chance=self._chance,
         )
-        self._kinds = KINDS if is_cut else tuple(kind for kind in KINDS if kind != "network")
+        self._kinds = tuple(kind for kind in KINDS if kind == cut or kind not in CUTS)
         self._before = findings.checkout(self.rig.repo)
         self._pending: dict[str, str] = {}
         """Event -> what is done right after it."""
@@ -119,50 +124,51 @@ def storm(options: argparse.Namespace, folder: Path, say: Callable[[Report], Non
     """All runs, the reference first; `say` is told of each."""
     with ExitStack() as stack:
         model = stack.enter_context(serve(EXAMPLE / "rehearsal"))
-        site = _site(stack, model)
+        site = _site(stack, model, folder)
 
-        def new(name: str, *, is_cut: bool = False) -> SharedStorm:
-            return SharedStorm(folder / name, model, site, options, is_cut=is_cut)
+        def new(name: str, cut: str = "") -> SharedStorm:
+            return SharedStorm(folder / name, model, site, options, cut=cut)
 
         with new("reference") as calm:
             say(calm.undisturbed())
         reference = calm.reference()
-        can = [kind for kind in KINDS if kind != "network" or site.cables]
+        can = [kind for kind in KINDS if kind not in CUTS or site.cables]
         if options.short:
             kinds = [kind for kind in SHORT if kind in can]
             harm = dict(zip(_inside(reference, len(kinds)), kinds, strict=True))
-            with new("short", is_cut="network" in kinds) as run:
+            with new("short", "network" if "network" in kinds else "") as run:
                 say(run.at_each(harm, reference))
             return
         for kind in filter(can.__contains__, options.only or KINDS):
             chosen = _inside(reference, options.events or EVENTS)
             runs = -(-len(chosen) // MOST[kind])
             for number in range(runs):
-                with new(f"{kind}-{number + 1}", is_cut=kind == "network") as run:
+                with new(f"{kind}-{number + 1}", kind if kind in CUTS else "") as run:
                     say(run.at_each(dict.fromkeys(chosen[number::runs], kind), reference))
         left, number = options.random, 0
         while left > 0:
             number += 1
-            with new(f"random-{number}", is_cut="network" in can) as run:
+            with new(f"random-{number}", CUTS[number % 2] if site.cables else "") as run:
                 report = run.at_random(left, reference)
             say(report)
             left -= max(1, report.kills.total())
 
 
-def _site(stack: ExitStack, model: RunningRehearsal) -> Site:
-    """A server of its own, at an address that the far ends of the cables reach as well."""
+def _site(stack: ExitStack, model: RunningRehearsal, folder: Path) -> Site:
+    """Servers of its own, at an address that the far ends of the cables reach as well."""
     try:
         cables = stack.enter_context(Cables(len(WORKERS)))
     except NoCables as why:
         print(f"the network is not cut here: {why}", flush=True)
-        return Site(stack.enter_context(PostgresServer(durable=True)), model.base_url, None)
+        return Site(stack.enter_context(PostgresServer(durable=True)), model.base_url, None, None)
     server = PostgresServer(durable=True, listen=cables.host)
     near = urlsplit(model.base_url)
     assert near.hostname is not None
     assert near.port is not None
     line = stack.enter_context(CuttableLine(near.hostname, near.port, cables.host))
     base_url = f"http://{cables.host}:{line.port}{near.path}"
-    return Site(stack.enter_context(server), base_url, cables)
+    hubs = stack.enter_context(GitDaemon(folder, cables.host))
+    return Site(stack.enter_context(server), base_url, cables, hubs)
 
 
 def _inside(reference: Reference, number: int) -> list[str]:
