@@ -179,3 +179,9 @@ def test_the_next_attempt_is_told_where_that_is(hopeless):
     rework = json.loads((story.folder / "attempts/one/2/assignment.json").read_bytes())["rework"]
     assert rework["earlier"] == story.refs()["refs/wavecrew/attic/r1/one/1"]
     assert rework["log"] == "A calculator/one.py"
+
+
+def test_replayed_both_attempts_come_out_the_same(hopeless):
+    done = hopeless.story.wavecrew("replay", "r1", f"--repo={hopeless.story.repo}")
+    assert done.code == 0, (done.out, done.err)
+    assert "2 conversations" in done.out

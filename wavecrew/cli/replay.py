@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from wavecrew.cli.lines import many
 from wavecrew.cli.recorded import recorded_run
 from wavecrew.errors import EnvironmentBroken, WavecrewError
 
@@ -71,15 +72,16 @@ def as_text(report: dict[str, Any]) -> str:
         return "\n\n".join(altered_text(one) for one in report["altered"])
     told = report["replayed"]
     if "tool_calls" not in told:
-        looked = f"{told['attempts']} conversations were looked at"
+        looked = f"looked at {many(told['attempts'], 'conversation')}"
         return f"Run {report['run']}: no recorded request would be another one; {looked}."
     notes = "".join(f"\nNote: {note}" for note in told["notes"])
     return (
-        f"Run {report['run']} is the same, bit for bit: {told['attempts']} conversations, "
-        f"{told['tool_calls']} tool calls carried out again ({told['taken']} taken from the "
-        f"record), {told['snapshots']} trees, {told['landings']} landings.\n"
-        f"{told['model_calls']} model calls with {told['tokens']} tokens were replayed for "
-        f"nothing.{notes}"
+        f"Run {report['run']} is the same, bit for bit: "
+        f"{many(told['attempts'], 'conversation')}, "
+        f"{many(told['tool_calls'], 'tool call')} carried out again ({told['taken']} taken from "
+        f"the record), {many(told['snapshots'], 'tree')}, {many(told['landings'], 'landing')}.\n"
+        f"Replayed for nothing: {many(told['model_calls'], 'model call')} with "
+        f"{told['tokens']} tokens.{notes}"
     )
 
 
