@@ -115,9 +115,8 @@ class LocalStorm(Storm):
             if in_vain > MOST_RESUMES_IN_VAIN:
                 self.report.findings.append(f"stuck: {in_vain} resumes without a new event")
                 break
-            if self.seen[-1:] == ["run_finished"]:  # nothing is left to do but to clean up
-                self.rig.resume()
-                code = 0 if self.rig.wait() == 2 else code
+            if self.seen[-1:] == ["run_finished"]:
+                code = self._cleaned_up()
                 break
             if self.report.resumes % 2:
                 self.wait_for_the_dead()
@@ -127,6 +126,17 @@ class LocalStorm(Storm):
             else:
                 self.rig.start()
         return code or 0
+
+    def _cleaned_up(self) -> int:
+        """Killed after the run's end: the next start sweeps, which may be killed in its turn.
+
+        It says with 2 that there is no run to go on with; that counts as 0.
+        """
+        code: int | None = -9
+        while code == -9:
+            self.rig.resume()
+            code = self.rig.wait()
+        return 0 if code == 2 else (code or 0)
 
 
 def storm(options: argparse.Namespace, folder: Path, say: Callable[[Report], None]) -> None:
