@@ -4,6 +4,7 @@ a PostgreSQL server, started when a test first asks for it."""
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "servers"))
 from postgres import PostgresServer
+
+# Whoever starts the tests in the background may have had SIGINT ignored, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("wavecrew", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("wavecrew")

@@ -11,7 +11,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-import tarfile
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,15 +27,15 @@ TASKS = {"one": 1, "two": 2}
 def earlier(tmp_path_factory):
     """The code of the previous commit, in a folder of its own."""
     made = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", "--format=tar", BEFORE],
+        ["git", "-C", str(ROOT), "archive", "--format=zip", BEFORE],
         capture_output=True,
         check=False,
     )
     if made.returncode != 0:
         pytest.skip("the history here does not have the previous commit (a shallow clone?)")
     folder = tmp_path_factory.mktemp("earlier")
-    with tarfile.open(fileobj=io.BytesIO(made.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(made.stdout)) as archive:
+        archive.extractall(folder)
     return folder
 
 

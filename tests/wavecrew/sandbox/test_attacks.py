@@ -103,10 +103,14 @@ def test_the_attributes_of_a_file_outside_are_not_changed(
     assert (changed.st_mode, changed.st_mtime) != (before.st_mode, before.st_mtime)
 
 
+REFUSED_LINK = ("EXDEV", "EACCES", "EPERM")
+"""The last one from the kernel's protected_hardlinks, which an ordinary user meets first."""
+
+
 def test_a_file_of_the_system_cannot_be_linked_into_the_tree_or_written(
     confined: Sandbox, tree: Path
 ) -> None:
-    assert attempt(confined, tree, "os.link('/usr/bin/env', 'mine')") in ("EXDEV", "EACCES")
+    assert attempt(confined, tree, "os.link('/usr/bin/env', 'mine')") in REFUSED_LINK
     assert attempt(confined, tree, "open('/usr/bin/env', 'r+')") in ("EROFS", "EACCES")
     assert attempt(confined, tree, "open('/usr/new', 'w')") in ("EROFS", "EACCES")
 
